@@ -1,0 +1,13 @@
+//! The words every room shares: ids, money, log positions, seat plans.
+//!
+//! No I/O, no clock, no async. Everyone may import it; it imports no one.
+
+mod id;
+mod lsn;
+mod money;
+mod seat_plan;
+
+pub use id::{ArtistId, EventId, HoldId, OrderId, PaymentId, TicketId, UserId, VenueId};
+pub use lsn::{Lsn, ParseLsnError};
+pub use money::{Currency, Money, ParseCurrencyError};
+pub use seat_plan::{LayoutHash, PlanError, Row, SEATS_MAX, Seat, SeatNo, SeatPlan, Section, TierNo};
