@@ -16,7 +16,7 @@ create table session (
     created_at timestamptz not null default now(),
     expires_at timestamptz not null check (expires_at > created_at)
 );
-create index session_user on session (user_id);
+create index session_of_user on session (user_id);
 
 -- The first answer to a write that carried an Idempotency-Key; `status` is null while the first runs.
 create table idempotency (
