@@ -1,1 +1,21 @@
-//! tests
+//! The integration harness: a private Postgres cluster, the real binaries, an HTTP client, waits for a level.
+//!
+//! Every failure here is a failed test, so it panics with what happened and where to read on. It never mocks: what a test drives
+//! is what a user runs. It never touches a cluster, a process or a directory that it did not make.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a harness fails its test by panicking")]
+#![allow(clippy::missing_panics_doc, reason = "every function here may fail its test")]
+
+pub mod catalog;
+mod client;
+mod cluster;
+mod database;
+mod process;
+mod server;
+mod wait;
+
+pub use client::{Answer, Client};
+pub use cluster::postgres_bin;
+pub use database::Database;
+pub use process::{Process, binary, repository};
+pub use server::{Indexer, Server};
+pub use wait::{DEADLINE, until, until_within};

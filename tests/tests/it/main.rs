@@ -1,0 +1,5 @@
+//! The integration tests: one binary, one module per subject, each driving the real thing on a private Postgres.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod harness;
+mod tidy;

@@ -1,0 +1,1 @@
+//! What the repository's files must keep to, whoever writes them.
