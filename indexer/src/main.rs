@@ -1,0 +1,3 @@
+//! The `indexer` command.
+
+fn main() {}
