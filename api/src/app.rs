@@ -1,0 +1,48 @@
+//! What every handler can reach: the database, the rooms, the settings. Cheap to clone; nothing in it changes after start.
+
+use crate::account::Passwords;
+use crate::config::Config;
+use sqlx::PgPool;
+use std::ops::Deref;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// The state of the router.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// The parts an [`App`] is made of.
+pub struct Parts {
+    /// The settings, with `public_url` filled in.
+    pub config: Config,
+    /// Where people reach this site, without a trailing slash.
+    pub public_url: String,
+    /// Postgres.
+    pub pool: PgPool,
+    /// Hashes and checks passwords, a few at a time.
+    pub passwords: Passwords,
+    /// Cancelled when the process stops: long answers end by it.
+    pub stop: CancellationToken,
+}
+
+impl App {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Whether people reach this site over TLS, so that its cookies are `__Host-` and `Secure`.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,203 @@
+//! The settings: command line over environment over default, checked once at start. The only file that reads the environment.
+//!
+//! A bad setting names itself and says what is accepted. Secrets never show in `Debug`.
+
+use crate::cli::{Role, ServeArgs};
+use rand::Rng as _;
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
+
+/// Text that never shows in logs.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The secret itself, for the one call that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// What a serving process is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which parts run here.
+    pub role: Role,
+    /// Where to listen.
+    pub addr: SocketAddr,
+    /// Directory of everything this process keeps on disk.
+    pub data: PathBuf,
+    /// Postgres.
+    pub database_url: Secret,
+    /// The address people type, without a trailing slash; `None` until the port is known.
+    pub public_url: Option<String>,
+    /// Object store of the index, as a URL.
+    pub store: String,
+    /// This installation's secret: keys for webhooks and the sandbox portal are derived from it.
+    pub secret: Secret,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// No database was named.
+    #[error("no database: set DATABASE_URL or --database-url to postgres://USER@HOST:PORT/NAME")]
+    NoDatabase,
+    /// A value is not accepted.
+    #[error("{name} is {value:?}; accepted is {accepted}")]
+    Bad {
+        /// The setting.
+        name: &'static str,
+        /// What it was.
+        value: String,
+        /// What it may be.
+        accepted: &'static str,
+    },
+    /// The data directory cannot be used.
+    #[error("use {path} as the data directory")]
+    Data {
+        /// The directory or file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// The database's URL from the flag or `DATABASE_URL`.
+///
+/// # Errors
+/// When neither is set or it is no Postgres URL.
+pub fn database_url(flag: Option<&str>) -> Result<Secret, ConfigError> {
+    let url = flag.map(str::to_owned).or_else(|| env("DATABASE_URL")).ok_or(ConfigError::NoDatabase)?;
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        Ok(Secret(url))
+    } else {
+        let value = url.split('@').next_back().unwrap_or_default().to_owned();
+        Err(ConfigError::Bad { name: "DATABASE_URL", value, accepted: "postgres://USER@HOST:PORT/NAME" })
+    }
+}
+
+/// The data directory from the flag or `FRONTROW_DATA`; made when missing.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn data_dir(flag: Option<&Path>) -> Result<PathBuf, ConfigError> {
+    let path = flag.map(Path::to_owned).or_else(|| env("FRONTROW_DATA").map(PathBuf::from));
+    let path = path.unwrap_or_else(|| PathBuf::from("data"));
+    std::fs::create_dir_all(&path)
+        .and_then(|()| path.canonicalize())
+        .map_err(|source| ConfigError::Data { path: path.clone(), source })
+}
+
+impl Config {
+    /// Reads and checks everything `serve` needs.
+    ///
+    /// # Errors
+    /// Names the first setting that is wrong.
+    pub fn load(args: &ServeArgs) -> Result<Self, ConfigError> {
+        let addr = args.addr.clone().or_else(|| env("FRONTROW_ADDR")).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+        let resolved = addr.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+        let addr = resolved.ok_or(ConfigError::Bad { name: "FRONTROW_ADDR", value: addr, accepted: "HOST:PORT" })?;
+        let data = data_dir(args.data.as_deref())?;
+        let public_url = env("FRONTROW_PUBLIC_URL").map(check_public_url).transpose()?;
+        let store = env("FRONTROW_STORE").unwrap_or_else(|| format!("file://{}", data.join("store").display()));
+        Ok(Self {
+            role: args.role,
+            addr,
+            database_url: database_url(args.database.database_url.as_deref())?,
+            public_url,
+            store,
+            secret: secret(&data)?,
+            data,
+        })
+    }
+}
+
+fn check_public_url(url: String) -> Result<String, ConfigError> {
+    let accepted = "https://HOST or http://HOST:PORT, without a path";
+    let host =
+        url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).map(|rest| rest.trim_end_matches('/'));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => {
+            Ok(url.trim_end_matches('/').to_owned())
+        }
+        _ => Err(ConfigError::Bad { name: "FRONTROW_PUBLIC_URL", value: url, accepted }),
+    }
+}
+
+/// `FRONTROW_SECRET`, or one made at the first start and kept in the data directory.
+fn secret(data: &Path) -> Result<Secret, ConfigError> {
+    if let Some(secret) = env("FRONTROW_SECRET") {
+        if secret.len() < 32 {
+            let value = "…".to_owned();
+            return Err(ConfigError::Bad { name: "FRONTROW_SECRET", value, accepted: "at least 32 characters" });
+        }
+        return Ok(Secret(secret));
+    }
+    let path = data.join("secret");
+    let kept = keep_secret(&path).map_err(|source| ConfigError::Data { path, source })?;
+    Ok(Secret(kept))
+}
+
+fn keep_secret(path: &Path) -> std::io::Result<String> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => {
+            let mut bytes = [0_u8; 32];
+            rand::rng().fill_bytes(&mut bytes);
+            let secret = crate::hex::encode(&bytes);
+            file.write_all(secret.as_bytes())?;
+            file.sync_all()?;
+            Ok(secret)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            std::fs::read_to_string(path).map(|text| text.trim().to_owned())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_never_shows() {
+        assert_eq!(format!("{:?}", Secret::new("hush".into())), "…");
+    }
+
+    #[test]
+    fn the_secret_outlives_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        let first = keep_secret(&path).unwrap();
+        assert_eq!(first.len(), 64);
+        assert_eq!(keep_secret(&path).unwrap(), first);
+    }
+
+    #[test]
+    fn a_bad_public_url_is_refused() {
+        assert!(check_public_url("frontrow.test".into()).is_err());
+        assert!(check_public_url("https://frontrow.test/app".into()).is_err());
+        assert_eq!(check_public_url("https://frontrow.test/".into()).unwrap(), "https://frontrow.test");
+    }
+}

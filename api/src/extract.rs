@@ -1,0 +1,146 @@
+//! What handlers take from a request, refused as problems: strict JSON, ids in paths, the idempotency key.
+
+use crate::problem::Problem;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::{HeaderMap, StatusCode, header, request::Parts};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use std::str::FromStr;
+
+/// The largest JSON body: 1 MiB.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// How deep JSON may nest; nothing we accept needs more.
+const NESTING_MAX: usize = 32;
+
+/// A JSON body: UTF-8, at most 1 MiB, not nested beyond reason, no unknown field (by `deny_unknown_fields` on `T`), valid by garde.
+#[derive(Clone, Debug)]
+pub struct Json<T>(pub T);
+
+impl<S, T> FromRequest<S> for Json<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + garde::Validate<Context = ()>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "The body must be JSON")
+                .detail("send content-type: application/json"));
+        }
+        let bytes = body(request, state).await?;
+        let value: T = parse(&bytes)?;
+        value.validate()?;
+        Ok(Self(value))
+    }
+}
+
+/// Reads a whole body within the limit.
+///
+/// # Errors
+/// 413 when it is larger; 400 when the connection broke.
+pub async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large")
+                .with("limit_bytes", json!(BODY_BYTES_MAX))
+        }
+        _ => Problem::new(StatusCode::BAD_REQUEST, "bad-body", "The body could not be read"),
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+/// Parses strict JSON.
+///
+/// # Errors
+/// 400 `bad-json` for what is no JSON; 422 `invalid` for JSON of another shape.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "bad-json", "The body is not JSON").detail(detail);
+    let text = std::str::from_utf8(bytes).map_err(|error| bad(error.to_string()))?;
+    if nesting(text) > NESTING_MAX {
+        return Err(bad(format!("nested deeper than {NESTING_MAX}")));
+    }
+    serde_json::from_str(text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Problem::invalid("", error.to_string()),
+        _ => bad(error.to_string()),
+    })
+}
+
+/// The deepest bracket, strings aside.
+fn nesting(text: &str) -> usize {
+    let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// The one id in the path. What is no id names nothing: 404 by the caller's own look-up, or 400 here when it is no UUID.
+#[derive(Clone, Copy, Debug)]
+pub struct Id<T>(pub T);
+
+impl<S, T> FromRequestParts<S> for Id<T>
+where
+    S: Send + Sync,
+    T: FromStr,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let bad = || Problem::new(StatusCode::BAD_REQUEST, "bad-id", "Not an id").detail("an id is a UUID");
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| bad())?;
+        text.parse().map(Self).map_err(|_| bad())
+    }
+}
+
+/// The `Idempotency-Key` header: 1 to 200 visible ASCII characters.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let key = parts.headers.get("idempotency-key").and_then(|value| value.to_str().ok()).map(str::trim);
+        match key {
+            Some(key) if (1..=200).contains(&key.len()) => Ok(Self(key.to_owned())),
+            _ => Err(Problem::new(StatusCode::BAD_REQUEST, "no-idempotency-key", "An Idempotency-Key is required")
+                .detail("send Idempotency-Key: 1 to 200 characters, a new one for each thing you want done")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_in_strings_do_not_nest() {
+        assert_eq!(nesting(r#"{"a":"[[[\"[["}"#), 1);
+        assert_eq!(nesting("[[[]],[]]"), 3);
+    }
+
+    #[test]
+    fn a_tower_of_brackets_is_refused_before_parsing() {
+        let tower = "[".repeat(100_000);
+        let problem = parse::<serde_json::Value>(tower.as_bytes()).unwrap_err();
+        assert_eq!((problem.status(), problem.name()), (StatusCode::BAD_REQUEST, "bad-json"));
+    }
+}

@@ -1,0 +1,159 @@
+//! Every error as it leaves over HTTP: RFC 9457 `application/problem+json`.
+//!
+//! The only `IntoResponse` for errors. The body of a 5xx is generic and its cause is logged here, once; a 4xx says what to change.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+/// An error on its way out.
+#[derive(Debug)]
+pub struct Problem(Box<Body>);
+
+#[derive(Debug)]
+struct Body {
+    status: StatusCode,
+    name: &'static str,
+    title: &'static str,
+    fields: Map<String, Value>,
+    retry_after_s: Option<u32>,
+}
+
+impl Problem {
+    /// A problem named `/problem/<name>`.
+    #[must_use]
+    pub fn new(status: StatusCode, name: &'static str, title: &'static str) -> Self {
+        Self(Box::new(Body { status, name, title, fields: Map::new(), retry_after_s: None }))
+    }
+
+    /// Says what to change.
+    #[must_use]
+    pub fn detail(self, detail: impl Into<String>) -> Self {
+        self.with("detail", json!(detail.into()))
+    }
+
+    /// A member of the problem's own.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.0.fields.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Tells the client when to come again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.0.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// The status it leaves with.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// The stable name in `type`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    /// The body as it is sent.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        let mut body = Map::new();
+        body.insert("type".into(), format!("/problem/{}", self.0.name).into());
+        body.insert("title".into(), self.0.title.into());
+        body.insert("status".into(), self.0.status.as_u16().into());
+        body.extend(self.0.fields.clone());
+        Value::Object(body)
+    }
+
+    /// 500: ours, not the client's. Logs the cause with everything under it.
+    #[must_use]
+    pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut causes = Vec::new();
+        let mut next = error.source();
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        tracing::error!(error = %error, causes = causes.join(": "), "request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side")
+    }
+
+    /// 404 with a name of its own.
+    #[must_use]
+    pub fn not_found(name: &'static str, title: &'static str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, name, title)
+    }
+
+    /// 401: no session, or a dead one.
+    #[must_use]
+    pub fn no_session() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "no-session", "Sign in first")
+    }
+
+    /// 403: signed in, but not allowed.
+    #[must_use]
+    pub fn forbidden(detail: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Not yours to do").detail(detail)
+    }
+
+    /// 422 with one field's message.
+    #[must_use]
+    pub fn invalid(field: &str, message: impl Into<String>) -> Self {
+        Self::invalid_fields(&[(field.to_owned(), message.into())])
+    }
+
+    /// 422 with each field's message.
+    #[must_use]
+    pub fn invalid_fields(errors: &[(String, String)]) -> Self {
+        let errors: Vec<Value> =
+            errors.iter().map(|(field, message)| json!({"field": field, "message": message})).collect();
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Some fields are not acceptable")
+            .with("errors", Value::Array(errors))
+    }
+
+    /// 503: try again soon.
+    #[must_use]
+    pub fn busy(detail: &str, retry_after_s: u32) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Not right now").detail(detail).retry_after(retry_after_s)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status(), self.body().to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.0.retry_after_s {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if self.status() == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolTimedOut => {
+                tracing::warn!("no database connection came free in time");
+                Self::busy("the database is busy", 1)
+            }
+            error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<garde::Report> for Problem {
+    fn from(report: garde::Report) -> Self {
+        let errors: Vec<_> =
+            report.iter().map(|(path, error)| (path.to_string(), error.message().to_string())).collect();
+        Self::invalid_fields(&errors)
+    }
+}

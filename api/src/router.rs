@@ -1,0 +1,27 @@
+//! The routes and what wraps them all: limits, request ids, compression, security headers.
+
+use crate::app::App;
+use crate::extract::BODY_BYTES_MAX;
+use crate::pages;
+use crate::problem::Problem;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+
+/// Everything this process answers.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .merge(pages::router())
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(app)
+}
+
+async fn no_such_path() -> Problem {
+    Problem::not_found("no-such-path", "There is nothing at this path")
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "This path does not take that method")
+}
