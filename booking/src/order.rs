@@ -1,0 +1,289 @@
+//! Orders, attempts to pay them, and tickets: the words, and the one place that says which step follows which.
+
+use crate::failure::Failure;
+use crate::reservation::ReservedSeat;
+use jiff::Timestamp;
+use model::{Currency, EventId, HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// A purchase of one hold's seats.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Order {
+    /// Its id.
+    pub order_id: OrderId,
+    /// Of which event.
+    pub event_id: EventId,
+    /// Whose seats it buys.
+    pub reserve_id: HoldId,
+    /// Who buys.
+    pub user_id: UserId,
+    /// Where it stands.
+    pub state: OrderState,
+    /// Minor units.
+    pub total: i64,
+    /// Of `total`.
+    pub currency: Currency,
+    /// Until when it can be paid.
+    pub expires_at: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// What it buys, in `seat_no` order.
+    pub seats: Vec<ReservedSeat>,
+    /// Attempts to pay, oldest first.
+    pub attempts: Vec<PaymentAttempt>,
+    /// Tickets issued, in `seat_no` order.
+    pub tickets: Vec<Ticket>,
+}
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderState {
+    /// Waiting for a payment.
+    Pending,
+    /// The money is reserved at the provider, the seats not yet sold.
+    Authorized,
+    /// The seats are sold, the tickets issued; the money is being captured.
+    Confirmed,
+    /// The money is ours.
+    Captured,
+    /// The seats went back before a payment came.
+    Expired,
+    /// The payment came too late for the seats; no money is taken.
+    Voided,
+    /// Money is on its way back.
+    Refunding,
+    /// The money is back.
+    Refunded,
+}
+
+impl OrderState {
+    /// The name in the database and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Authorized => "authorized",
+            Self::Confirmed => "confirmed",
+            Self::Captured => "captured",
+            Self::Expired => "expired",
+            Self::Voided => "voided",
+            Self::Refunding => "refunding",
+            Self::Refunded => "refunded",
+        }
+    }
+
+    /// Whether an order may go from here to `next`; the trigger `order_step` says the same.
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        matches!(
+            (self, next),
+            (Self::Pending, Self::Authorized | Self::Expired)
+                | (Self::Expired, Self::Authorized)
+                | (Self::Authorized, Self::Confirmed | Self::Voided)
+                | (Self::Confirmed, Self::Captured | Self::Refunding)
+                | (Self::Captured, Self::Refunding)
+                | (Self::Refunding, Self::Refunded)
+        )
+    }
+}
+
+/// An attempt to pay an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PaymentAttempt {
+    /// Its id; also the provider's idempotency key.
+    pub payment_id: PaymentId,
+    /// Of which order.
+    pub order_id: OrderId,
+    /// Of which event.
+    pub event_id: EventId,
+    /// Who takes the money.
+    pub provider: String,
+    /// The provider's name for it, once opened there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_ref: Option<String>,
+    /// Where the buyer pays, once opened there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub portal_url: Option<String>,
+    /// Minor units.
+    pub amount: i64,
+    /// Of `amount`.
+    pub currency: Currency,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: PaymentState,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Where an attempt to pay stands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PaymentState {
+    /// The buyer has yet to pay.
+    Created,
+    /// The provider reserved the money.
+    Authorized,
+    /// The provider refused.
+    Declined {
+        /// The provider's word for why.
+        reason: String,
+    },
+    /// We asked for the money.
+    Capturing,
+    /// The money is ours.
+    Captured,
+    /// We asked to let the money go.
+    Voiding,
+    /// The money was let go.
+    Voided,
+}
+
+impl PaymentState {
+    /// The name in the database and in JSON.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Authorized => "authorized",
+            Self::Declined { .. } => "declined",
+            Self::Capturing => "capturing",
+            Self::Captured => "captured",
+            Self::Voiding => "voiding",
+            Self::Voided => "voided",
+        }
+    }
+}
+
+/// What a provider says of a payment. Reports may come twice and in any order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Report {
+    /// The money is reserved.
+    Authorized,
+    /// The provider refused.
+    Declined {
+        /// The provider's word for why.
+        reason: String,
+    },
+    /// The money was taken.
+    Captured,
+    /// The reservation of money was let go, or the payment was abandoned.
+    Voided,
+}
+
+/// The right to one seat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Ticket {
+    /// Its id.
+    pub ticket_id: TicketId,
+    /// To which event.
+    pub event_id: EventId,
+    /// By which order.
+    pub order_id: OrderId,
+    /// Whose it is.
+    pub holder: UserId,
+    /// The seat's number in the plan.
+    pub seat_no: SeatNo,
+    /// What is printed on the seat.
+    pub label: String,
+    /// The section's name.
+    pub section: String,
+    /// The row's label; empty for general admission.
+    pub row: String,
+    /// Where it stands.
+    pub state: TicketState,
+    /// What the door reads: 160 random bits in base 32.
+    pub code: String,
+    /// When it was issued.
+    pub created_at: Timestamp,
+}
+
+/// Where a ticket stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketState {
+    /// Lets its holder in.
+    Valid,
+    /// Let its holder in.
+    Used,
+    /// Was given back.
+    Void,
+}
+
+/// What a buyer needs to pay: the order and the attempt to send them to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkout {
+    /// The order.
+    pub order: Order,
+    /// The open attempt; for an order already paid the one that paid it.
+    pub payment: PaymentAttempt,
+}
+
+/// Why nothing was bought.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum BuyError {
+    /// There is no such event.
+    #[error("there is no such event")]
+    NoSuchEvent,
+    /// The buyer has no live hold of this event (or not this one).
+    #[error("the hold has expired")]
+    HoldExpired,
+    /// The event's queue is full; try again in a second.
+    #[error("the event's queue is full")]
+    Busy,
+    /// The database failed us.
+    #[error("buy seats")]
+    Failed(#[from] Failure),
+}
+
+/// Why a provider's report was not taken in.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ReportError {
+    /// No payment has this reference, or not yet: report it again later.
+    #[error("no payment has this reference")]
+    UnknownPayment,
+    /// The event's queue is full; try again in a second.
+    #[error("the event's queue is full")]
+    Busy,
+    /// The database failed us.
+    #[error("take in a payment report")]
+    Failed(#[from] Failure),
+}
+
+/// Something a provider has still to be told, from the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// For `effect_done` and `effect_failed`.
+    pub id: i64,
+    /// What to ask for.
+    pub topic: EffectTopic,
+    /// The provider's idempotency key: asking twice acts once.
+    pub dedup: String,
+    /// The payment it is about.
+    pub payment: PaymentAttempt,
+    /// How many times it was tried before.
+    pub attempts: i32,
+}
+
+/// What to ask a provider for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EffectTopic {
+    /// Take the money.
+    Capture,
+    /// Let the money go.
+    Void,
+    /// Give the money back.
+    Refund,
+}
+
+/// A webhook not yet dealt with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InboxEntry {
+    /// Who sent it.
+    pub provider: String,
+    /// The provider's id of the message.
+    pub provider_event_id: String,
+    /// The message.
+    pub body: serde_json::Value,
+}

@@ -1,0 +1,190 @@
+//! What a buyer asks of an event's seats and what the booking core answers. Transport-free: the words of the HTTP contract,
+//! none of its statuses.
+
+use crate::failure::Failure;
+use jiff::Timestamp;
+use model::{Currency, EventId, HoldId, SeatNo, TierNo};
+use serde::{Deserialize, Serialize};
+
+/// A request for seats of one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReserveRequest {
+    /// Which event.
+    pub event: EventId,
+    /// Which seats.
+    pub ask: Ask,
+}
+
+/// Which seats a buyer wants.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// Exactly these, all or none.
+    Seats(Vec<SeatNo>),
+    /// The best there are under these conditions.
+    Best(BestAvailable),
+}
+
+/// Conditions of a best-available request; `None` leaves a condition open.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BestAvailable {
+    /// How many seats; 1 or more.
+    pub quantity: u32,
+    /// The section's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub section: Option<String>,
+    /// The price tier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<TierNo>,
+    /// The most a seat may cost, in minor units of the event's currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_max: Option<i64>,
+    /// `true`: only accessible seats. Otherwise accessible seats are given last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accessible: Option<bool>,
+    /// `true`: side by side in one row or not at all. Otherwise side by side is preferred.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adjacent: Option<bool>,
+}
+
+/// Seats kept for a buyer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Reservation {
+    /// The hold.
+    pub reserve_id: HoldId,
+    /// The event.
+    pub event_id: EventId,
+    /// The seats, in `seat_no` order.
+    pub seats: Vec<ReservedSeat>,
+    /// Their price together, in minor units.
+    pub total: i64,
+    /// Of `total` and every `price`.
+    pub currency: Currency,
+    /// When the seats go back on sale unless bought.
+    pub expires_at: Timestamp,
+    /// Where the hold stands.
+    pub state: HoldState,
+}
+
+/// One seat of a reservation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ReservedSeat {
+    /// Its number in the plan.
+    pub seat_no: SeatNo,
+    /// What is printed on it.
+    pub label: String,
+    /// The section's name.
+    pub section: String,
+    /// The row's label; empty for general admission.
+    pub row: String,
+    /// The price tier's number in the plan.
+    pub tier: TierNo,
+    /// Minor units.
+    pub price: i64,
+}
+
+/// Where a hold stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldState {
+    /// The seats are kept.
+    Held,
+    /// The seats were bought.
+    Sold,
+    /// The buyer let them go.
+    Released,
+    /// Time let them go.
+    Expired,
+}
+
+/// Why an event takes no reservations at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Closed {
+    /// The sale opens later.
+    Soon,
+    /// The sale is over.
+    Over,
+    /// The event was cancelled.
+    Cancelled,
+}
+
+/// Why no seats were reserved.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ReserveError {
+    /// There is no such event.
+    #[error("there is no such event")]
+    NoSuchEvent,
+    /// The request makes no sense; the field and what it must be.
+    #[error("{field} {must}")]
+    BadAsk {
+        /// The request's field.
+        field: &'static str,
+        /// What it must be.
+        must: &'static str,
+    },
+    /// These seats are not on the plan or not for sale.
+    #[error("seats are not on sale at this event")]
+    BadSeat {
+        /// Which of those asked for.
+        seats: Vec<SeatNo>,
+    },
+    /// Somebody has these seats.
+    #[error("seats are no longer free")]
+    SeatsTaken {
+        /// Which of those asked for.
+        seats: Vec<SeatNo>,
+    },
+    /// Fewer seats than asked for are free under these conditions.
+    #[error("not enough seats are free")]
+    NotEnoughSeats,
+    /// The buyer would have more seats of this event than one may.
+    #[error("a buyer may have {limit} seats of this event")]
+    LimitReached {
+        /// Seats per buyer.
+        limit: u32,
+    },
+    /// The event takes no reservations now.
+    #[error("the event is not on sale")]
+    NotOnSale {
+        /// When the sale opens, or opened.
+        opens_at: Timestamp,
+        /// Why not now.
+        closed: Closed,
+    },
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The event's queue is full; try again in a second.
+    #[error("the event's queue is full")]
+    Busy,
+    /// The database failed us; nothing was acknowledged.
+    #[error("reserve seats")]
+    Failed(#[from] Failure),
+}
+
+/// Why holds were not extended.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ExtendError {
+    /// The buyer has no live hold of this event.
+    #[error("there is no live hold")]
+    NoHold,
+    /// The event's queue is full; try again in a second.
+    #[error("the event's queue is full")]
+    Busy,
+    /// The database failed us.
+    #[error("extend holds")]
+    Failed(#[from] Failure),
+}
+
+/// Why holds were not released.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// The event's queue is full; try again in a second.
+    #[error("the event's queue is full")]
+    Busy,
+    /// The database failed us.
+    #[error("release holds")]
+    Failed(#[from] Failure),
+}
