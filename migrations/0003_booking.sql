@@ -42,13 +42,18 @@ create table hold (
     seq bigint not null,
     idem_key text not null check (length(idem_key) between 1 and 200),
     request_hash bytea not null check (length(request_hash) = 32),
-    seats integer not null check (seats > 0),
+    -- What was asked for and what it costs, kept when the claims are gone: a repeat answers from it, a late payment reclaims by it.
+    seat_nos integer[] not null,
+    prices bigint[] not null,
     total bigint not null check (total >= 0),
     state text not null default 'held' check (state in ('held', 'sold', 'released', 'expired')),
     created_at timestamptz not null default clock_timestamp(),
-    expires_at timestamptz not null check (expires_at > created_at),
+    -- What the first answer said; `expires_at` moves when the hold is extended.
+    first_expires_at timestamptz not null,
+    expires_at timestamptz not null check (expires_at >= first_expires_at),
     extended boolean not null default false,
     primary key (event_id, hold_id),
+    constraint hold_has_seats check (cardinality(seat_nos) > 0 and cardinality(prices) = cardinality(seat_nos)),
     constraint hold_idempotency unique (event_id, user_id, idem_key),
     foreign key (event_id, seq) references lane_log (event_id, seq)
 ) with (fillfactor = 50);
@@ -171,11 +176,39 @@ begin
 end $$;
 create trigger lane_advances before update on lane for each row execute function lane_only_advances();
 
+-- A hold ends once, and by time only when the database's clock says so. An expired one can still be sold: a payment that came late.
+create function hold_ends_once() returns trigger language plpgsql as $$
+begin
+    if (new.event_id, new.hold_id, new.user_id, new.seq, new.idem_key, new.request_hash, new.seat_nos, new.prices, new.total)
+        is distinct from (old.event_id, old.hold_id, old.user_id, old.seq, old.idem_key, old.request_hash, old.seat_nos, old.prices, old.total)
+        or not (new.state = old.state or old.state = 'held' or (old.state, new.state) = ('expired', 'sold'))
+        or new.expires_at < old.expires_at or (new.expires_at > old.expires_at and (old.extended or not new.extended))
+        or (old.state = 'held' and new.state = 'expired' and old.expires_at > clock_timestamp())
+    then
+        raise exception 'a hold cannot go from % to %', old.state, new.state using errcode = 'integrity_constraint_violation';
+    end if;
+    return new;
+end $$;
+create trigger hold_step before update on hold for each row execute function hold_ends_once();
+
+-- An order starts pending, with its hold's buyer and price.
+create function order_is_of_its_hold() returns trigger language plpgsql as $$
+begin
+    if new.state <> 'pending' or not exists (
+        select from hold h where h.event_id = new.event_id and h.hold_id = new.hold_id and h.user_id = new.user_id and h.total = new.total)
+    then
+        raise exception 'an order starts pending and costs what its hold costs' using errcode = 'integrity_constraint_violation';
+    end if;
+    return new;
+end $$;
+create trigger order_start before insert on orders for each row execute function order_is_of_its_hold();
+
 -- A ticket never changes its seat or order, a void one never lives again, and voiding follows a refund or a void.
 create function ticket_keeps_its_seat() returns trigger language plpgsql as $$
 begin
     if (new.event_id, new.ticket_id, new.seat_no, new.order_id) is distinct from (old.event_id, old.ticket_id, old.seat_no, old.order_id)
         or new.generation < old.generation or (old.state = 'void' and new.state <> 'void')
+        or (old.state = 'used' and new.state = 'valid')
         or (new.state = 'void' and old.state <> 'void' and not exists (
             select from orders o where o.event_id = new.event_id and o.order_id = new.order_id and o.state in ('refunding', 'refunded', 'voided')))
     then
