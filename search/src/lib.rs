@@ -1,1 +1,11 @@
-//! search
+//! The reading half of search, which therefore owns the index's format.
+//!
+//! `schema` and `document` say what is indexed, `store`, `manifest` and `availability` how it travels, `Replica` keeps a local
+//! copy that never goes backwards, `View` answers from one moment of it. Nothing here writes an index or speaks to Postgres.
+
+pub mod availability;
+pub mod document;
+pub mod fold;
+pub mod manifest;
+pub mod schema;
+pub mod store;

@@ -1,0 +1,303 @@
+//! Seats left and lowest prices on their way to every replica: an append-only log of small objects beside the index.
+//!
+//! `a/<epoch>/log/<seq>` holds the changes of one batch, `a/<epoch>/snapshot/<seq>` everything up to that number, `a/HEAD`
+//! (compare-and-set) names the last of both. A writer begins with a snapshot of its own, so whatever HEAD needs is of one epoch
+//! and no older writer can overwrite it. A change is applied only if its version is newer, so reading one twice, or after a
+//! newer one, changes nothing. Only the indexer writes here.
+
+use crate::manifest::ReadError;
+use crate::store::{CasError, Durability, Store, StoreError, Tag};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+const HEAD: &str = "a/HEAD";
+const RECORD_BYTES: usize = 24;
+/// A snapshot is due after so many batches; what lies behind the snapshot before the last is deleted.
+const SNAPSHOT_EVERY_BATCHES: u64 = 512;
+const NO_PRICE: i64 = -1;
+
+/// An event's availability after a batch of its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The event's cell.
+    pub slot: u32,
+    /// The lane's seq: of two changes of one slot the higher is the truth.
+    pub version: u64,
+    /// Seats neither held nor sold.
+    pub seats_left: u32,
+    /// The lowest price among them in minor units; none when none is left.
+    pub price_min: Option<i64>,
+}
+
+/// The log's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LogHead {
+    pub(crate) epoch: u64,
+    pub(crate) seq: u64,
+    pub(crate) snapshot: u64,
+}
+
+/// The availability log could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// A writer of a higher epoch has taken over: this one must stop.
+    #[error("another indexer writes the availability log")]
+    Fenced,
+    /// The store failed; append the same changes again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log in the store cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// The writing end of the log, for the one indexer there is.
+#[derive(Debug)]
+pub struct Log {
+    store: Store,
+    head: LogHead,
+    tag: Tag,
+    newest: HashMap<u32, Change>,
+}
+
+impl Log {
+    /// Takes the log over for a writer's epoch, reading what it holds.
+    ///
+    /// # Errors
+    /// [`AppendError::Fenced`] when a writer of this or a higher epoch was there.
+    pub async fn open(store: Store, epoch: u64) -> Result<Self, AppendError> {
+        let mut newest = HashMap::new();
+        let (old, expected) = match read_head(&store).await? {
+            Some((head, _)) if head.epoch >= epoch => return Err(AppendError::Fenced),
+            Some((head, tag)) => {
+                for change in read_after(&store, 0, &head).await? {
+                    keep_newer(&mut newest, change);
+                }
+                (head.seq, Some(tag))
+            }
+            None => (0, None),
+        };
+        let head = LogHead { epoch, seq: old + 1, snapshot: old + 1 };
+        store.put(&head.snapshot_path(), encode(newest.values()), Durability::Durable).await?;
+        let tag = publish(&store, head, expected.as_ref(), Durability::Durable).await?;
+        let log = Self { store, head, tag, newest };
+        log.collect(head.snapshot).await?;
+        Ok(log)
+    }
+
+    /// Appends changes; readers see them once this returns. An error leaves the log as it was: append them again.
+    ///
+    /// # Errors
+    /// [`AppendError::Fenced`] when another writer took over.
+    pub async fn append(&mut self, changes: &[Change], durability: Durability) -> Result<(), AppendError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let seq = self.head.seq + 1;
+        let mut head = LogHead { seq, ..self.head };
+        self.store.put(&head.batch_path(seq), encode(changes.iter()), durability).await?;
+        for change in changes {
+            keep_newer(&mut self.newest, *change);
+        }
+        if seq - self.head.snapshot >= SNAPSHOT_EVERY_BATCHES {
+            head.snapshot = seq;
+            self.store.put(&head.snapshot_path(), encode(self.newest.values()), Durability::Durable).await?;
+        }
+        self.tag = publish(&self.store, head, Some(&self.tag), durability).await?;
+        let collected = (head.snapshot != self.head.snapshot).then_some(self.head.snapshot);
+        self.head = head;
+        if let Some(before) = collected {
+            self.collect(before).await?;
+        }
+        Ok(())
+    }
+
+    /// The names of what [`Log::append`] wrote since `seq`, oldest first, and of the HEAD: what to make durable.
+    #[must_use]
+    pub fn paths_since(&self, seq: u64) -> Vec<String> {
+        let oldest = seq.max(self.head.snapshot) + 1;
+        (oldest..=self.head.seq).map(|seq| self.head.batch_path(seq)).chain([HEAD.to_owned()]).collect()
+    }
+
+    /// The last batch's number.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.head.seq
+    }
+
+    /// Deletes what lies behind the snapshot `before`; a reader that is still there begins again from the last snapshot.
+    async fn collect(&self, before: u64) -> Result<(), StoreError> {
+        let own = format!("a/{}/", self.head.epoch);
+        let superfluous = |path: &str| match path.strip_prefix(&own).and_then(|rest| rest.split_once('/')) {
+            Some((_, seq)) => seq.parse().is_ok_and(|seq: u64| seq < before),
+            None => path != HEAD,
+        };
+        for object in self.store.list("a").await? {
+            if superfluous(&object.path) {
+                self.store.delete(&object.path).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl LogHead {
+    fn batch_path(&self, seq: u64) -> String {
+        format!("a/{}/log/{seq:016}", self.epoch)
+    }
+
+    fn snapshot_path(&self) -> String {
+        format!("a/{}/snapshot/{:016}", self.epoch, self.snapshot)
+    }
+}
+
+/// The log's HEAD with its tag.
+pub(crate) async fn read_head(store: &Store) -> Result<Option<(LogHead, Tag)>, ReadError> {
+    let Some((bytes, tag)) = store.get_tagged(HEAD).await? else { return Ok(None) };
+    match serde_json::from_slice(&bytes) {
+        Ok(head) => Ok(Some((head, tag))),
+        Err(error) => Err(damaged(HEAD, error)),
+    }
+}
+
+/// Every change a reader that has applied `applied` lacks up to `head`: the batches, or the snapshot and the batches after it.
+pub(crate) async fn read_after(store: &Store, applied: u64, head: &LogHead) -> Result<Vec<Change>, ReadError> {
+    let mut changes = Vec::new();
+    let mut next = applied + 1;
+    if applied < head.snapshot {
+        changes = read(store, head.snapshot_path()).await?;
+        next = head.snapshot + 1;
+    }
+    for seq in next..=head.seq {
+        changes.extend(read(store, head.batch_path(seq)).await?);
+    }
+    Ok(changes)
+}
+
+async fn read(store: &Store, path: String) -> Result<Vec<Change>, ReadError> {
+    match store.get(&path).await? {
+        Some(bytes) => decode(&path, bytes),
+        None => Err(ReadError::Missing { path }),
+    }
+}
+
+async fn publish(
+    store: &Store,
+    head: LogHead,
+    expected: Option<&Tag>,
+    durability: Durability,
+) -> Result<Tag, AppendError> {
+    let json = serde_json::to_vec(&head).map_err(|source| StoreError::Object {
+        action: "write",
+        path: HEAD.to_owned(),
+        source: source.into(),
+    })?;
+    store.compare_and_set(HEAD, expected, json.into(), durability).await.map_err(|error| match error {
+        CasError::Changed => AppendError::Fenced,
+        CasError::Store(error) => AppendError::Store(error),
+    })
+}
+
+fn keep_newer(newest: &mut HashMap<u32, Change>, change: Change) {
+    let kept = newest.entry(change.slot).or_insert(change);
+    if kept.version < change.version {
+        *kept = change;
+    }
+}
+
+/// Little-endian records of slot, version, seats left and price, then the CRC-32 of them all.
+fn encode<'a>(changes: impl ExactSizeIterator<Item = &'a Change>) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(changes.len() * RECORD_BYTES + 4);
+    for change in changes {
+        bytes.put_u32_le(change.slot);
+        bytes.put_u64_le(change.version);
+        bytes.put_u32_le(change.seats_left);
+        bytes.put_i64_le(change.price_min.unwrap_or(NO_PRICE));
+    }
+    let crc32 = crc32fast::hash(&bytes);
+    bytes.put_u32_le(crc32);
+    bytes.freeze()
+}
+
+fn decode(path: &str, mut bytes: Bytes) -> Result<Vec<Change>, ReadError> {
+    let records = bytes.len().checked_sub(4).filter(|len| len % RECORD_BYTES == 0);
+    let mut body = bytes.split_to(records.ok_or_else(|| damaged(path, "not a whole number of records"))?);
+    if bytes.get_u32_le() != crc32fast::hash(&body) {
+        return Err(damaged(path, "its checksum is another"));
+    }
+    let mut changes = Vec::with_capacity(body.len() / RECORD_BYTES);
+    while body.has_remaining() {
+        let (slot, version) = (body.get_u32_le(), body.get_u64_le());
+        let (seats_left, price) = (body.get_u32_le(), body.get_i64_le());
+        changes.push(Change { slot, version, seats_left, price_min: (price >= 0).then_some(price) });
+    }
+    Ok(changes)
+}
+
+fn damaged(path: &str, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ReadError {
+    ReadError::Damaged { path: path.to_owned(), source: why.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn change(slot: u32, version: u64, seats_left: u32) -> Change {
+        Change { slot, version, seats_left, price_min: (seats_left > 0).then_some(1_000) }
+    }
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("file://{}", dir.path().display())).unwrap();
+        (dir, store)
+    }
+
+    #[tokio::test]
+    async fn a_reader_from_anywhere_ends_with_the_same_cells() {
+        let (_dir, store) = store();
+        let mut log = Log::open(store.clone(), 1).await.unwrap();
+        for n in 1..=2 * SNAPSHOT_EVERY_BATCHES + 3 {
+            log.append(&[change((n % 7) as u32, n, (n % 5) as u32)], Durability::Visible).await.unwrap();
+        }
+        let (head, _) = read_head(&store).await.unwrap().unwrap();
+        assert_eq!((head.seq, head.snapshot), (2 * SNAPSHOT_EVERY_BATCHES + 4, 2 * SNAPSHOT_EVERY_BATCHES + 1));
+        for applied in [0, 5, head.snapshot, head.seq - 1] {
+            let mut cells = HashMap::new();
+            for change in read_after(&store, applied, &head).await.unwrap() {
+                keep_newer(&mut cells, change);
+            }
+            assert!(cells.iter().all(|(slot, change)| log.newest[slot] == *change));
+        }
+        assert_eq!(store.get(&head.batch_path(2)).await.unwrap(), None, "superfluous batches are gone");
+    }
+
+    #[tokio::test]
+    async fn a_stale_writer_is_fenced() {
+        let (_dir, store) = store();
+        let mut old = Log::open(store.clone(), 1).await.unwrap();
+        let mut new = Log::open(store.clone(), 2).await.unwrap();
+        assert!(matches!(old.append(&[change(1, 1, 1)], Durability::Visible).await, Err(AppendError::Fenced)));
+        new.append(&[change(1, 2, 3)], Durability::Visible).await.unwrap();
+        assert!(matches!(Log::open(store.clone(), 2).await, Err(AppendError::Fenced)));
+        assert_eq!(new.paths_since(0), ["a/2/log/0000000000000003", HEAD]);
+        let reopened = Log::open(store, 3).await.unwrap();
+        assert_eq!(reopened.newest[&1], change(1, 2, 3));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _read_or_refused = decode("a/log/1", bytes.into());
+        }
+
+        #[test]
+        fn records_and_back(cells in proptest::collection::vec((any::<u32>(), any::<u64>(), 0_u32..9, 0_i64..99), 0..20)) {
+            let changes: Vec<Change> = cells.into_iter()
+                .map(|(slot, version, seats_left, price)| Change { slot, version, seats_left, price_min: (price > 9).then_some(price) })
+                .collect();
+            prop_assert_eq!(decode("a/log/1", encode(changes.iter())).unwrap(), changes);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! What is indexed: events joined with their venue, artists and prices, beside the venues and artists themselves.
+//!
+//! The structs are the projection of Postgres's rows; their JSON is what the index stores and what `GET /event/{id}` shows.
+//! Every document here is a pure function of rows: nothing reads a clock or a database.
+
+use crate::schema::{fields, weight};
+use jiff::Timestamp;
+use model::{ArtistId, Currency, EventId, LayoutHash, TierNo, UserId, VenueId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tantivy::schema::TantivyDocument;
+use tantivy::{Term, doc};
+use uuid::Uuid;
+
+/// What a document is about; its number leads the document's unique id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// An [`EventDocument`].
+    Event = 0,
+    /// A [`VenueRow`].
+    Venue = 1,
+    /// An [`ArtistRow`].
+    Artist = 2,
+}
+
+/// Whether an event takes place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Status {
+    /// As planned.
+    Scheduled = 0,
+    /// Later than planned, perhaps without a date yet.
+    Postponed = 1,
+    /// Not at all.
+    Cancelled = 2,
+}
+
+/// A row of `venue`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct VenueRow {
+    /// Its id.
+    pub venue_id: VenueId,
+    /// Its name.
+    pub name: String,
+    /// The city's name as people there write it.
+    pub city: String,
+    /// A part of the city.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub district: Option<String>,
+    /// State, province or canton.
+    pub region: Option<String>,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    /// Degrees north.
+    pub lat: Option<f64>,
+    /// Degrees east.
+    pub lon: Option<f64>,
+    /// IANA zone.
+    pub timezone: String,
+    /// The row's version.
+    pub version: i64,
+}
+
+/// A row of `artist`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ArtistRow {
+    /// Their id.
+    pub artist_id: ArtistId,
+    /// Their name.
+    pub name: String,
+    /// The row's version.
+    pub version: i64,
+}
+
+/// A row of `event_artist` with its artist's name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Credit {
+    /// Whose.
+    pub artist_id: ArtistId,
+    /// Their name.
+    pub name: String,
+    /// composer, conductor, orchestra, or an instrument or voice.
+    pub role: String,
+    /// Place on the bill, from 0.
+    pub position: i16,
+}
+
+/// A row of `event_tier`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Tier {
+    /// The tier's number in the seat plan.
+    pub tier: TierNo,
+    /// What people call it.
+    pub name: String,
+    /// Minor units of the event's currency.
+    pub price: i64,
+}
+
+/// A row of `event` with everything that belongs to it. `artists` are in order of `position`, `tiers` of `tier`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct EventDocument {
+    /// Its id.
+    pub event_id: EventId,
+    /// Its cell in the availability overlay.
+    pub slot: u32,
+    /// Whose it is.
+    pub organizer_id: UserId,
+    /// What it is called.
+    pub title: String,
+    /// A few sentences, or nothing.
+    pub description: String,
+    /// Genres, the first leading.
+    pub genres: Vec<String>,
+    /// As the row has them: `{composer, title, movement?, conductor?}`. Kept as they are, words taken from every text in them.
+    #[schema(value_type = Vec<Object>)]
+    pub works: Vec<Value>,
+    /// An image's id or address.
+    pub image: Option<String>,
+    /// What the organizer's figures say; more is more.
+    pub popularity: u32,
+    /// Whether it takes place.
+    pub status: Status,
+    /// When it begins.
+    #[schema(value_type = String, format = DateTime)]
+    pub starts_at: Timestamp,
+    /// When it ends, if known.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ends_at: Option<Timestamp>,
+    /// Where.
+    pub venue: VenueRow,
+    /// Who.
+    pub artists: Vec<Credit>,
+    /// What the seats cost; a tier of the plan that is not here is not for sale.
+    pub tiers: Vec<Tier>,
+    /// The seat plan.
+    pub layout_hash: LayoutHash,
+    /// Seats in it.
+    pub capacity: u32,
+    /// What the prices are in.
+    pub currency: Currency,
+    /// The sale's first instant.
+    #[schema(value_type = String, format = DateTime)]
+    pub sale_opens_at: Timestamp,
+    /// The first instant after the sale.
+    #[schema(value_type = String, format = DateTime)]
+    pub sale_closes_at: Timestamp,
+    /// How long a hold lives, in seconds.
+    pub hold_ttl_s: u32,
+    /// Seats one buyer may have.
+    pub buyer_limit: u32,
+    /// The row's version.
+    pub version: i64,
+}
+
+/// Cannot happen for values made by this program: a source that is not JSON.
+#[derive(Debug, thiserror::Error)]
+#[error("write a document's source as JSON")]
+pub struct SourceError(#[from] serde_json::Error);
+
+/// The unique term of a document: replace with `delete_term` and add.
+#[must_use]
+pub fn id_term(kind: Kind, id: Uuid) -> Term {
+    Term::from_field_bytes(fields().id, &id_bytes(kind, id))
+}
+
+fn id_bytes(kind: Kind, id: Uuid) -> [u8; 17] {
+    let mut bytes = [0; 17];
+    let (first, rest) = bytes.split_at_mut(1);
+    first.fill(kind as u8);
+    rest.copy_from_slice(id.as_bytes());
+    bytes
+}
+
+/// A document with nothing but its kind, id and source: how venues and artists are kept.
+fn bare(kind: Kind, id: Uuid, source: &impl Serialize) -> Result<TantivyDocument, SourceError> {
+    let fields = fields();
+    let mut document = doc!(fields.kind => kind as u64, fields.source => serde_json::to_string(source)?);
+    document.add_bytes(fields.id, &id_bytes(kind, id));
+    Ok(document)
+}
+
+impl VenueRow {
+    /// The venue's own document.
+    ///
+    /// # Errors
+    /// When a number in it cannot be written as JSON.
+    pub fn to_document(&self) -> Result<TantivyDocument, SourceError> {
+        bare(Kind::Venue, self.venue_id.0, self)
+    }
+}
+
+impl ArtistRow {
+    /// The artist's own document.
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub fn to_document(&self) -> Result<TantivyDocument, SourceError> {
+        bare(Kind::Artist, self.artist_id.0, self)
+    }
+}
+
+/// The artist as hits show them, and as the `artists` column keeps them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ArtistName {
+    /// Their id.
+    pub artist_id: ArtistId,
+    /// Their name.
+    pub name: String,
+}
+
+impl EventDocument {
+    /// The event's document: source, words and columns.
+    ///
+    /// # Errors
+    /// When a number in it cannot be written as JSON.
+    pub fn to_document(&self) -> Result<TantivyDocument, SourceError> {
+        let fields = fields();
+        let mut document = bare(Kind::Event, self.event_id.0, self)?;
+        for (part, weight) in self.parts() {
+            for _ in 0..weight {
+                document.add_text(fields.text, part);
+            }
+        }
+        let (high, low) = self.event_id.0.as_u64_pair();
+        document.add_u64(fields.id_high, high);
+        document.add_u64(fields.id_low, low);
+        document.add_u64(fields.slot, self.slot.into());
+        document.add_i64(fields.starts_at, self.starts_at.as_microsecond());
+        if let Some(ends_at) = self.ends_at {
+            document.add_i64(fields.ends_at, ends_at.as_microsecond());
+        }
+        document.add_i64(fields.sale_opens_at, self.sale_opens_at.as_microsecond());
+        document.add_i64(fields.sale_closes_at, self.sale_closes_at.as_microsecond());
+        document.add_u64(fields.status, self.status as u64);
+        document.add_u64(fields.popularity, self.popularity.into());
+        document.add_u64(fields.capacity, self.capacity.into());
+        if let (Some(low), Some(high)) = (self.price_min(), self.price_max()) {
+            document.add_i64(fields.price_min, low);
+            document.add_i64(fields.price_max, high);
+        }
+        document.add_text(fields.currency, self.currency.as_str());
+        document.add_text(fields.title, &self.title);
+        if let Some(image) = &self.image {
+            document.add_text(fields.image, image);
+        }
+        for genre in &self.genres {
+            document.add_text(fields.genres, genre);
+        }
+        document.add_text(fields.venue, serde_json::to_string(&self.venue)?);
+        let mut named = Vec::new();
+        for credit in &self.artists {
+            if !named.contains(&credit.artist_id) {
+                named.push(credit.artist_id);
+                let artist = ArtistName { artist_id: credit.artist_id, name: credit.name.clone() };
+                document.add_text(fields.artists, serde_json::to_string(&artist)?);
+            }
+        }
+        Ok(document)
+    }
+
+    /// The lowest price of a tier.
+    #[must_use]
+    pub fn price_min(&self) -> Option<i64> {
+        self.tiers.iter().map(|tier| tier.price).min()
+    }
+
+    /// The highest price of a tier.
+    #[must_use]
+    pub fn price_max(&self) -> Option<i64> {
+        self.tiers.iter().map(|tier| tier.price).max()
+    }
+
+    /// Every text a search looks into, with its weight.
+    pub(crate) fn parts(&self) -> Vec<(&str, usize)> {
+        let mut parts = vec![
+            (self.title.as_str(), weight::TITLE),
+            (self.venue.name.as_str(), weight::VENUE),
+            (self.venue.city.as_str(), weight::CITY),
+            (self.description.as_str(), weight::DESCRIPTION),
+        ];
+        parts.extend(self.artists.iter().map(|credit| (credit.name.as_str(), weight::ARTIST)));
+        parts.extend(self.genres.iter().map(|genre| (genre.as_str(), weight::GENRE)));
+        for work in &self.works {
+            texts(work, &mut |text| parts.push((text, weight::WORK)));
+        }
+        parts
+    }
+}
+
+/// Every text within a JSON value.
+fn texts<'a>(value: &'a Value, take: &mut impl FnMut(&'a str)) {
+    match value {
+        Value::String(text) => take(text),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, take)),
+        Value::Object(members) => members.values().for_each(|member| texts(member, take)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
