@@ -165,6 +165,12 @@ pub fn id_term(kind: Kind, id: Uuid) -> Term {
     Term::from_field_bytes(fields().id, &id_bytes(kind, id))
 }
 
+/// The term of every event that names this venue or artist.
+#[must_use]
+pub fn parent_term(kind: Kind, id: Uuid) -> Term {
+    Term::from_field_bytes(fields().parents, &id_bytes(kind, id))
+}
+
 fn id_bytes(kind: Kind, id: Uuid) -> [u8; 17] {
     let mut bytes = [0; 17];
     let (first, rest) = bytes.split_at_mut(1);
@@ -222,6 +228,10 @@ impl EventDocument {
             for _ in 0..weight {
                 document.add_text(fields.text, part);
             }
+        }
+        document.add_bytes(fields.parents, &id_bytes(Kind::Venue, self.venue.venue_id.0));
+        for credit in &self.artists {
+            document.add_bytes(fields.parents, &id_bytes(Kind::Artist, credit.artist_id.0));
         }
         let (high, low) = self.event_id.0.as_u64_pair();
         document.add_u64(fields.id_high, high);

@@ -38,6 +38,8 @@ pub struct Fields {
     pub kind: Field,
     /// Kind and UUID, 17 bytes, unique: what a document is replaced and deleted by.
     pub id: Field,
+    /// The ids, as in `id`, of the venue and artists an event names: what a change of theirs fans out by.
+    pub parents: Field,
     /// The whole serde JSON of the source; stored.
     pub source: Field,
     /// An event's words, each part's as often as its weight.
@@ -75,6 +77,7 @@ static LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
     let fields = Fields {
         kind: builder.add_u64_field("kind", INDEXED | FAST),
         id: builder.add_bytes_field("id", BytesOptions::default().set_indexed()),
+        parents: builder.add_bytes_field("parents", BytesOptions::default().set_indexed()),
         source: builder.add_text_field("source", STORED),
         text: builder.add_text_field("text", TextOptions::default().set_indexing_options(words)),
         id_high: builder.add_u64_field("id_high", FAST),
