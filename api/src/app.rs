@@ -1,7 +1,8 @@
 //! What every handler can reach: the database, the rooms, the settings. Cheap to clone; nothing in it changes after start.
 
-use crate::account::Passwords;
+use crate::account::{LoginGate, Passwords};
 use crate::config::Config;
+use crate::session::Sessions;
 use sqlx::PgPool;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -21,6 +22,10 @@ pub struct Parts {
     pub pool: PgPool,
     /// Hashes and checks passwords, a few at a time.
     pub passwords: Passwords,
+    /// Slows down guessing of passwords.
+    pub login_gate: LoginGate,
+    /// Sessions seen lately.
+    pub sessions: Sessions,
     /// Cancelled when the process stops: long answers end by it.
     pub stop: CancellationToken,
 }

@@ -67,6 +67,9 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if nesting(text) > NESTING_MAX {
         return Err(bad(format!("nested deeper than {NESTING_MAX}")));
     }
+    if holds_nul(text) {
+        return Err(bad("a string holds U+0000, which no field takes".to_owned()));
+    }
     serde_json::from_str(text).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => Problem::invalid("", error.to_string()),
         _ => bad(error.to_string()),
@@ -90,6 +93,14 @@ fn nesting(text: &str) -> usize {
         }
     }
     deepest
+}
+
+/// Whether a string writes `\u0000`: Postgres's text cannot hold it.
+fn holds_nul(text: &str) -> bool {
+    text.match_indices("u0000").any(|(at, _)| {
+        let before = text.as_bytes().iter().take(at).rev().take_while(|byte| **byte == b'\\').count();
+        before % 2 == 1
+    })
 }
 
 /// The one id in the path. What is no id names nothing: 404 by the caller's own look-up, or 400 here when it is no UUID.
@@ -135,6 +146,14 @@ mod tests {
     fn brackets_in_strings_do_not_nest() {
         assert_eq!(nesting(r#"{"a":"[[[\"[["}"#), 1);
         assert_eq!(nesting("[[[]],[]]"), 3);
+    }
+
+    #[test]
+    fn nul_is_seen_behind_an_odd_number_of_backslashes() {
+        assert!(holds_nul(r#""a\u0000""#));
+        assert!(!holds_nul(r#""a\\u0000""#));
+        assert!(holds_nul(r#""\\\u0000""#));
+        assert!(!holds_nul(r#""u0000""#));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! The only `IntoResponse` for errors. The body of a 5xx is generic and its cause is logged here, once; a 4xx says what to change.
 
+use crate::account::PasswordError;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -135,6 +136,37 @@ impl IntoResponse for Problem {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+/// What a problem looks like, for the API's description.
+#[derive(utoipa::ToSchema)]
+#[schema(title = "Problem")]
+#[expect(dead_code, reason = "a schema, never a value")]
+pub struct ProblemBody {
+    /// `/problem/<name>`: stable, what a client decides by.
+    r#type: String,
+    /// What happened, for people.
+    title: String,
+    /// The HTTP status again.
+    status: u16,
+    /// What to change.
+    detail: Option<String>,
+}
+
+/// Whether the database refused because of this constraint.
+#[must_use]
+pub fn violates(error: &sqlx::Error, constraint: &str) -> bool {
+    error.as_database_error().is_some_and(|refusal| refusal.constraint() == Some(constraint))
+}
+
+impl From<PasswordError> for Problem {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Stopping => Self::busy("this server is stopping", 1),
+            PasswordError::Busy => Self::busy("too many people are signing in at once", 2),
+            error @ PasswordError::Argon2(_) => Self::internal(&error),
+        }
     }
 }
 

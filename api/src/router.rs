@@ -1,5 +1,6 @@
 //! The routes and what wraps them all: limits, request ids, compression, security headers.
 
+use crate::account;
 use crate::app::App;
 use crate::extract::BODY_BYTES_MAX;
 use crate::pages;
@@ -7,10 +8,13 @@ use crate::problem::Problem;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use utoipa_axum::router::OpenApiRouter;
 
 /// Everything this process answers.
 pub fn router(app: App) -> Router {
+    let (described, _openapi) = OpenApiRouter::new().merge(account::router()).split_for_parts();
     Router::new()
+        .merge(described)
         .merge(pages::router())
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)

@@ -1,10 +1,11 @@
 //! Starting and stopping the process, in a written order.
 
-use crate::account::Passwords;
+use crate::account::{LoginGate, Passwords};
 use crate::app::{App, Parts};
 use crate::cli::{DatabaseArgs, DemoArgs, ServeArgs};
 use crate::config::{self, Config};
 use crate::demo::Demo;
+use crate::session::Sessions;
 use crate::{console, router};
 use anyhow::Context as _;
 use sqlx::PgPool;
@@ -23,9 +24,19 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{addr}"));
     let pool = connect(config.database_url.expose()).await?;
     let stop = CancellationToken::new();
-    let app = App::new(Parts { config, public_url, pool, passwords: Passwords::new(2)?, stop: stop.clone() });
+    let app = App::new(Parts {
+        config,
+        public_url,
+        pool,
+        passwords: Passwords::new(2)?,
+        login_gate: LoginGate::default(),
+        sessions: Sessions::default(),
+        stop: stop.clone(),
+    });
     console::say(&format!("ready http://{addr}"));
-    axum::serve(listener, router::router(app)).with_graceful_shutdown(stop.cancelled_owned()).await?;
+    axum::serve(listener, router::router(app).into_make_service_with_connect_info::<std::net::SocketAddr>())
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await?;
     Ok(())
 }
 

@@ -3,11 +3,15 @@
 //! Invariant: an unsafe method carried by a cookie must come from this site itself (`Sec-Fetch-Site`, else `Origin`); a bearer
 //! token proves intent by itself. Tokens are 256 random bits; the database knows only their SHA-256.
 
+mod cache;
+
+pub use cache::Sessions;
+
 use crate::account::{self, Account, Role};
 use crate::app::App;
 use crate::problem::Problem;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
-use axum::http::{HeaderMap, StatusCode, header, request::Parts};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use axum_extra::extract::cookie::CookieJar;
 use model::UserId;
 use sha2::{Digest as _, Sha256};
@@ -22,6 +26,17 @@ const COOKIE_PLAIN: &str = "session";
 #[must_use]
 pub fn cookie_name(app: &App) -> &'static str {
     if app.is_secure() { COOKIE_SECURE } else { COOKIE_PLAIN }
+}
+
+/// The cookie that carries `token`; an empty token makes the browser drop it.
+///
+/// # Errors
+/// Never for a token of ours.
+pub fn cookie(app: &App, token: &str) -> Result<HeaderValue, Problem> {
+    let (name, secure) = if app.is_secure() { (COOKIE_SECURE, "; Secure") } else { (COOKIE_PLAIN, "") };
+    let max_age = if token.is_empty() { 0 } else { account::SESSION_TTL_S };
+    let cookie = format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}");
+    HeaderValue::from_str(&cookie).map_err(|error| Problem::internal(&error))
 }
 
 /// What the database keeps of a token.
@@ -122,8 +137,15 @@ impl OptionalFromRequestParts<App> for Session {
             }
         };
         let token_hash = token_hash(&token);
+        if let Some(account) = app.sessions.get(&token_hash) {
+            return Ok(Some(Self { account, token_hash }));
+        }
+        let before = app.sessions.before();
         let mut db = app.pool.acquire().await?;
         let account = account::by_token(&mut db, &token_hash).await?;
+        if let Some(account) = &account {
+            app.sessions.remember(token_hash, account, before);
+        }
         Ok(account.map(|account| Self { account, token_hash }))
     }
 }

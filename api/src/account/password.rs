@@ -8,10 +8,15 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
+/// Hashes that may run or wait at once.
+const WAITING_MAX: usize = 512;
+
 /// Hashes and checks passwords. Cheap to clone.
 #[derive(Clone)]
 pub struct Passwords {
     permits: Arc<Semaphore>,
+    /// Places for those who wait: beyond them one is told to come again.
+    places: Arc<Semaphore>,
     /// Compared against when the email is unknown, so that the answer takes as long.
     decoy: Arc<str>,
 }
@@ -22,6 +27,9 @@ pub enum PasswordError {
     /// The work was cut off by the process's end.
     #[error("hash a password: stopping")]
     Stopping,
+    /// The queue of hashes is full.
+    #[error("hash a password: too many are waiting")]
+    Busy,
     /// The library refused.
     #[error("hash a password: {0}")]
     Argon2(String),
@@ -34,7 +42,11 @@ impl Passwords {
     /// When this machine cannot hash at all.
     pub fn new(at_once: usize) -> Result<Self, PasswordError> {
         let decoy = hash_now("the decoy of an unknown account")?;
-        Ok(Self { permits: Arc::new(Semaphore::new(at_once)), decoy: decoy.into() })
+        Ok(Self {
+            permits: Arc::new(Semaphore::new(at_once)),
+            places: Arc::new(Semaphore::new(WAITING_MAX)),
+            decoy: decoy.into(),
+        })
     }
 
     /// The PHC string to store.
@@ -42,6 +54,7 @@ impl Passwords {
     /// # Errors
     /// When the process is stopping or the library refuses.
     pub async fn hash(&self, password: String) -> Result<String, PasswordError> {
+        let _place = self.places.try_acquire().map_err(|_| PasswordError::Busy)?;
         let _permit = self.permits.acquire().await.map_err(|_| PasswordError::Stopping)?;
         tokio::task::spawn_blocking(move || hash_now(&password)).await.map_err(|_| PasswordError::Stopping)?
     }
@@ -51,6 +64,7 @@ impl Passwords {
     /// # Errors
     /// When the process is stopping.
     pub async fn check(&self, password: String, stored: Option<String>) -> Result<bool, PasswordError> {
+        let _place = self.places.try_acquire().map_err(|_| PasswordError::Busy)?;
         let _permit = self.permits.acquire().await.map_err(|_| PasswordError::Stopping)?;
         let decoy = Arc::clone(&self.decoy);
         let right = tokio::task::spawn_blocking(move || {

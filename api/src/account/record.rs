@@ -87,3 +87,57 @@ pub async fn by_token(db: &mut PgConnection, token_hash: &[u8]) -> Result<Option
     );
     Ok(row.fetch_optional(db).await?.map(Account::from))
 }
+
+/// A new attendee.
+pub(super) async fn insert(
+    db: &mut PgConnection,
+    email: &str,
+    name: &str,
+    password_hash: &str,
+) -> Result<Account, sqlx::Error> {
+    let row = sqlx::query_as!(
+        Row,
+        "insert into account (user_id, email, name, password_hash) values ($1, $2, $3, $4)
+         returning user_id, email, name, role, created_at",
+        UserId::new().0,
+        email,
+        name,
+        password_hash
+    );
+    Ok(row.fetch_one(db).await?.into())
+}
+
+/// The account and its password's hash, by email.
+pub(super) async fn password_of(db: &mut PgConnection, email: &str) -> Result<Option<(Account, String)>, sqlx::Error> {
+    let row = sqlx::query!(
+        "select user_id, email, name, role, created_at, password_hash from account where email = $1",
+        email
+    );
+    Ok(row.fetch_optional(db).await?.map(|row| {
+        let account =
+            Row { user_id: row.user_id, email: row.email, name: row.name, role: row.role, created_at: row.created_at };
+        (account.into(), row.password_hash)
+    }))
+}
+
+/// What changes; `None` stays.
+pub(super) struct Changes {
+    pub(super) name: Option<String>,
+    pub(super) email: Option<String>,
+    pub(super) password_hash: Option<String>,
+}
+
+/// Changes an account that exists.
+pub(super) async fn update(db: &mut PgConnection, user: UserId, to: &Changes) -> Result<Account, sqlx::Error> {
+    let row = sqlx::query_as!(
+        Row,
+        "update account set name = coalesce($2, name), email = coalesce($3, email),
+            password_hash = coalesce($4, password_hash), updated_at = now()
+         where user_id = $1 returning user_id, email, name, role, created_at",
+        user.0,
+        to.name,
+        to.email,
+        to.password_hash
+    );
+    Ok(row.fetch_one(db).await?.into())
+}
