@@ -1,0 +1,29 @@
+// Builds the pages' style sheet and islands into dist/, which is committed and embedded in the server: the same input
+// gives the same bytes, and manifest.json tells the server each entry's hashed name.
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  base: '/assets/',
+  publicDir: 'public',
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  build: {
+    outDir: 'dist',
+    assetsDir: '.',
+    assetsInlineLimit: 0,
+    emptyOutDir: true,
+    manifest: 'manifest.json',
+    modulePreload: { polyfill: false },
+    target: 'es2023',
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
+    reportCompressedSize: false,
+    rollupOptions: {
+      input: {
+        site: 'src/site.ts',
+        search: 'src/search.tsx',
+        event: 'src/event.tsx',
+        order: 'src/order.tsx',
+      },
+    },
+  },
+  test: { include: ['src/**/*.test.ts'] },
+});
