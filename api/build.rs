@@ -1,5 +1,7 @@
-//! Rebuilds the crate when a migration is added: they are embedded.
+//! Rebuilds the crate when a migration, a template or a built file of the pages is added: they are embedded.
 
 fn main() {
-    println!("cargo:rerun-if-changed=../migrations");
+    for embedded in ["../migrations", "templates", "web/dist"] {
+        println!("cargo:rerun-if-changed={embedded}");
+    }
 }

@@ -1,9 +1,28 @@
-//! The pages people see.
+//! The pages people see: server-rendered, readable without script, enhanced by the islands of `web/`.
+//!
+//! Invariant: what is public is the same bytes for everyone, so that a CDN may keep it; who is signed in shows only on private
+//! pages, which no cache keeps. A page never reaches a table itself: it asks what the JSON handlers ask.
+
+mod art;
+mod assets;
+mod format;
+mod home;
+mod query;
+mod refusal;
+mod render;
 
 use crate::app::App;
 use axum::Router;
+use axum::routing::get;
+
+pub use refusal::dress;
 
 /// The pages' routes.
 pub fn router() -> Router<App> {
     Router::new()
+        .route("/", get(home::home))
+        .route("/art/{genre}", get(art::serve))
+        .route("/assets/{name}", get(assets::serve))
+        .route("/favicon.ico", get(assets::favicon))
+        .route("/robots.txt", get(assets::robots))
 }

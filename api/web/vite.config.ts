@@ -1,6 +1,6 @@
 // Builds the pages' style sheet and islands into dist/, which is committed and embedded in the server: the same input
 // gives the same bytes, and manifest.json tells the server each entry's hashed name.
-import { defineConfig } from 'vite';
+import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   base: '/assets/',

@@ -5,8 +5,12 @@ import './css/search.css';
 import './css/event.css';
 import './css/seats.css';
 import './css/account.css';
-import { signedIn } from './session';
+import { signedIn, signInAddress } from './session';
 
-for (const link of document.querySelectorAll<HTMLAnchorElement>('[data-when]')) {
-  link.hidden = (link.dataset.when === 'signed-in') !== signedIn();
+const account = document.querySelector<HTMLAnchorElement>('.masthead .me');
+if (account && !signedIn()) {
+  account.textContent = 'Sign in';
+  const here = location.pathname + location.search;
+  const signing = ['/signin', '/register'].includes(location.pathname);
+  account.href = signing ? '/signin' : signInAddress(here);
 }

@@ -1,0 +1,166 @@
+//! The home page: the search, its first answer and its filters, as a plain form that works without script.
+//!
+//! A page is kinder than the API: a parameter it does not know is left out, a value it cannot use is named on the page.
+
+use super::query::Query;
+use super::render::{self, shown};
+use crate::app::App;
+use crate::problem::Problem;
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use minijinja::{Value, context};
+use serde::Serialize;
+
+/// Facets shown beside the results, with their headings, in this order.
+const GROUPS: [(&str, &str); 5] =
+    [("availability", "Availability"), ("genre", "Genre"), ("city", "City"), ("venue", "Hall"), ("artist", "Artist")];
+
+const PERIODS: [(&str, &str); 6] = [
+    ("today", "Today"),
+    ("tonight", "Tonight"),
+    ("tomorrow", "Tomorrow"),
+    ("this-weekend", "This weekend"),
+    ("next-week", "Next week"),
+    ("this-month", "This month"),
+];
+
+const SORTS: [(&str, &str); 5] = [
+    ("", "Best match"),
+    ("date", "Soonest first"),
+    ("popularity", "Most popular"),
+    ("price", "Lowest price"),
+    ("-price", "Highest price"),
+];
+
+/// Choices of a facet shown; ticked ones always are.
+const CHOICES_MAX: usize = 8;
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Group {
+    name: &'static str,
+    label: &'static str,
+    choices: Vec<Choice>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Choice {
+    value: String,
+    label: String,
+    count: Option<u64>,
+    checked: bool,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Chip {
+    label: String,
+    href: String,
+}
+
+/// `GET /`.
+pub(super) async fn home(
+    State(app): State<App>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let query = Query::of_page(query.as_deref().unwrap_or_default());
+    let (answer, ignored) = (None, Vec::new());
+    let page = render::page(&app, "home.html", values(&query, answer.as_ref(), &ignored))?;
+    Ok(page.public().for_request(&headers))
+}
+
+/// What the template shows of a query and its answer; no answer when no index is there yet.
+fn values(query: &Query, answer: Option<&serde_json::Value>, ignored: &[String]) -> Value {
+    let facets = answer.map(|answer| &answer["facets"]);
+    let next = answer.and_then(|answer| answer["next"].as_str());
+    context! {
+        path => "/",
+        words => query.first("q"),
+        when => query.first("when"),
+        local_from => query.first("local_from"),
+        local_to => query.first("local_to"),
+        sort => query.first("sort"),
+        searching => !query.is_empty(),
+        periods => shown(PERIODS),
+        sorts => shown(SORTS),
+        groups => shown(groups(query, facets)),
+        chips => shown(chips(query)),
+        ignored => shown(ignored),
+        answer => answer.map(shown),
+        more => next.map(|cursor| query.with("cursor", cursor).address()),
+    }
+}
+
+fn groups(query: &Query, facets: Option<&serde_json::Value>) -> Vec<Group> {
+    let group = |(name, label)| {
+        let ticked: Vec<&str> = query.all(name).collect();
+        let found = facets.and_then(|facets| facets[name].as_array()).into_iter().flatten();
+        let mut choices: Vec<Choice> = found
+            .filter_map(|entry| {
+                let value = entry["value"].as_str()?;
+                Some(choice(name, value, entry["count"].as_u64(), ticked.contains(&value)))
+            })
+            .collect();
+        for value in &ticked {
+            if !choices.iter().any(|choice| choice.value == *value) {
+                choices.push(choice(name, value, None, true));
+            }
+        }
+        choices.sort_by_key(|choice| !choice.checked);
+        choices.truncate(CHOICES_MAX.max(ticked.len()));
+        Group { name, label, choices }
+    };
+    GROUPS.into_iter().map(group).filter(|group| !group.choices.is_empty()).collect()
+}
+
+fn choice(name: &str, value: &str, count: Option<u64>, checked: bool) -> Choice {
+    Choice { value: value.to_owned(), label: label(name, value), count, checked }
+}
+
+/// How a parameter's value reads.
+fn label(name: &str, value: &str) -> String {
+    let known = match (name, value) {
+        ("availability", "available") => "Available",
+        ("availability", "few") => "Few seats left",
+        ("availability", "sold-out") => "Sold out",
+        ("when", value) => PERIODS.iter().find(|(period, _)| *period == value).map_or(value, |(_, label)| label),
+        ("local_from", value) => return format!("From {}", super::format::day(&format!("{value}T00:00:00"), None)),
+        ("local_to", value) => return format!("Until {}", super::format::day(&format!("{value}T00:00:00"), None)),
+        (_, value) => value,
+    };
+    known.to_owned()
+}
+
+/// What narrows the answer, each with the address of the page without it.
+fn chips(query: &Query) -> Vec<Chip> {
+    let narrowing = query.pairs().filter(|(name, _)| !matches!(*name, "q" | "sort" | "cursor"));
+    narrowing
+        .map(|(name, value)| Chip { label: label(name, value), href: query.without(name, value).address() })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn ticked_choices_come_first_and_stay_without_hits() {
+        let query = Query::of_page("genre=Choral&genre=Jazz");
+        let facets = json!({"genre": [{"value": "Orchestral", "count": 9}, {"value": "Choral", "count": 2}]});
+        let groups = groups(&query, Some(&facets));
+        let read: Vec<_> =
+            groups[0].choices.iter().map(|choice| (choice.value.as_str(), choice.count, choice.checked)).collect();
+        assert_eq!(groups.len(), 1);
+        assert_eq!(read, [("Choral", Some(2), true), ("Jazz", None, true), ("Orchestral", Some(9), false)]);
+    }
+
+    #[test]
+    fn a_chip_leads_to_the_page_without_it() {
+        let query = Query::of_page("q=mahler&genre=Choral&when=tomorrow&cursor=x");
+        let chips = chips(&query);
+        assert_eq!(chips[0], Chip { label: "Choral".into(), href: "/?q=mahler&when=tomorrow".into() });
+        assert_eq!(chips[1], Chip { label: "Tomorrow".into(), href: "/?q=mahler&genre=Choral".into() });
+        assert_eq!(chips.len(), 2);
+    }
+}

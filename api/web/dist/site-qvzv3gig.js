@@ -1,1 +1,0 @@
-function e(e=document.cookie){return e.split(`; `).includes(`signed_in=1`)}for(let t of document.querySelectorAll(`[data-when]`))t.hidden=t.dataset.when===`signed-in`!==e();
