@@ -18,6 +18,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::router())
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), pages::dress))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(app)
 }
