@@ -4,9 +4,9 @@ use std::time::Instant;
 use tests::{Database, Server};
 
 /// The real concerts in the archive.
-pub const CONCERTS: usize = 17_835;
+pub(crate) const CONCERTS: usize = 17_835;
 
-pub async fn run() -> anyhow::Result<()> {
+pub(crate) async fn run() -> anyhow::Result<()> {
     let database = Database::empty().await;
     let data = tempfile::TempDir::with_prefix("frontrow-bench-")?;
     let path = data.path().to_str().unwrap();
@@ -23,7 +23,8 @@ pub async fn run() -> anyhow::Result<()> {
     server.process.end().await;
     let start = Instant::now();
     let server = Server::start_on(&database, data.path(), |_| {}).await;
-    server.visitor().get("/event?q=beethoven").await.expect(200);
+    let answer = server.visitor().get("/event?q=beethoven").await.expect(200);
+    assert!(answer["total"].as_u64().unwrap() > 100, "{answer}");
     super::print("second start to the first answer", (start.elapsed().as_secs_f64(), "s"), (5.0, "bound, s:"));
     Ok(())
 }

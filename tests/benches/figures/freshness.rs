@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 const CHANGES: usize = 300;
 
-pub async fn run() -> anyhow::Result<()> {
+pub(crate) async fn run() -> anyhow::Result<()> {
     let (database, data) = super::demo(super::cold::CONCERTS).await?;
     let listing = catalog::on_sale(&database, "Freshness", 100).await;
     let server = Server::start_on(&database, data.path(), |_| {}).await;

@@ -7,13 +7,14 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tests::{Database, Server, catalog};
+use uuid::Uuid;
 
 const SEATS: u32 = 60_000;
 const BUYERS: u32 = 128;
 const CONNECTIONS: usize = 128;
 const SECONDS: u64 = 6;
 
-pub async fn run() -> anyhow::Result<()> {
+pub(crate) async fn run() -> anyhow::Result<()> {
     let database = Database::migrated().await;
     let mut listing = catalog::Listing::new("The on-sale", SEATS);
     listing.buyer_limit = 1_000;
@@ -22,11 +23,10 @@ pub async fn run() -> anyhow::Result<()> {
     let tokens = buyers(&database).await?;
     let server = Server::start(&database).await;
     let requests = reserve_requests(listing.event, tokens);
-    let outcome =
-        load::run(super::address(&server.base), CONNECTIONS, Duration::from_secs(SECONDS), requests).await?;
+    let outcome = load::run(super::address(&server.base), CONNECTIONS, Duration::from_secs(SECONDS), requests).await?;
     anyhow::ensure!(outcome.statuses.keys().all(|status| *status == 201), "{:?}", outcome.statuses);
     let held = database.number("select count(*) from claim").await;
-    anyhow::ensure!(held as u64 == outcome.statuses[&201], "{held} claims, {:?}", outcome.statuses);
+    anyhow::ensure!(u64::try_from(held)? == outcome.statuses[&201], "{held} claims, {:?}", outcome.statuses);
     let per_s = outcome.per_s(201);
     super::print("durable holds on one event over HTTP", (per_s, "/s"), (three_statements, "3 statements, /s:"));
     super::print("  their p99", (outcome.quantile_ms(0.99), "ms"), (outcome.quantile_ms(0.5), "p50, ms:"));
@@ -48,7 +48,7 @@ async fn buyers(database: &Database) -> anyhow::Result<Vec<String>> {
     let client = database.connect().await;
     let mut tokens = Vec::new();
     for n in 0..BUYERS {
-        let (user, token) = (UserId::new(), api::session::new_token());
+        let (user, token) = (UserId::new(), format!("{}{}", Uuid::now_v7().simple(), Uuid::now_v7().simple()));
         let email = format!("buyer-{n}@example.test");
         let account = "insert into account (user_id, email, name, password_hash) values ($1, $2, 'Buyer', '!')";
         client.execute(account, &[&user.0, &email]).await?;
@@ -88,5 +88,6 @@ async fn three_statement_holds(database: &Database) -> anyhow::Result<f64> {
         .await?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let tps = text.lines().find_map(|line| line.strip_prefix("tps = ")).and_then(|rest| rest.split(' ').next());
-    tps.and_then(|tps| tps.parse().ok()).ok_or_else(|| anyhow::anyhow!("pgbench: {text}{}", String::from_utf8_lossy(&output.stderr)))
+    tps.and_then(|tps| tps.parse().ok())
+        .ok_or_else(|| anyhow::anyhow!("pgbench: {text}{}", String::from_utf8_lossy(&output.stderr)))
 }

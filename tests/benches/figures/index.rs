@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 use tests::Indexer;
 
-pub async fn run() -> anyhow::Result<()> {
+pub(crate) async fn run() -> anyhow::Result<()> {
     let events: usize = std::env::var("FRONTROW_BENCH_EVENTS").map_or(Ok(1_000_000), |text| text.parse())?;
     let (database, data) = super::demo(events).await?;
-    let documents = database.number("select (select count(*) from event) + (select count(*) from venue) + (select count(*) from artist)").await;
+    let documents = database
+        .number("select (select count(*) from event) + (select count(*) from venue) + (select count(*) from artist)")
+        .await;
     let copy = bare_copy(&database).await?;
 
     let start = Instant::now();

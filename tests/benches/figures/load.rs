@@ -11,34 +11,39 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// Makes the n-th request of the run, whole (head and body), or `None` to stop.
-pub type Requests = Arc<dyn Fn(u64) -> Option<Vec<u8>> + Send + Sync>;
+pub(crate) type Requests = Arc<dyn Fn(u64) -> Option<Vec<u8>> + Send + Sync>;
 
 /// What a run saw.
 #[derive(Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Answers by status.
-    pub statuses: BTreeMap<u16, u64>,
+    pub(crate) statuses: BTreeMap<u16, u64>,
     /// Each answer's latency, sorted.
-    pub latencies: Vec<Duration>,
+    pub(crate) latencies: Vec<Duration>,
     /// Wall time from the first request to the last answer.
-    pub elapsed: Duration,
+    pub(crate) elapsed: Duration,
 }
 
 impl Outcome {
     /// Answers of a status per second.
-    pub fn per_s(&self, status: u16) -> f64 {
+    pub(crate) fn per_s(&self, status: u16) -> f64 {
         let count = self.statuses.get(&status).copied().unwrap_or(0);
         count as f64 / self.elapsed.as_secs_f64()
     }
 
     /// The latency that a share of the answers (0 to 1) did not exceed, in milliseconds.
-    pub fn quantile_ms(&self, share: f64) -> f64 {
+    pub(crate) fn quantile_ms(&self, share: f64) -> f64 {
         super::quantile_ms(&self.latencies, share)
     }
 }
 
 /// Runs `connections` closed loops for at most `limit`.
-pub async fn run(addr: SocketAddr, connections: usize, limit: Duration, requests: Requests) -> anyhow::Result<Outcome> {
+pub(crate) async fn run(
+    addr: SocketAddr,
+    connections: usize,
+    limit: Duration,
+    requests: Requests,
+) -> anyhow::Result<Outcome> {
     let counter = Arc::new(AtomicU64::new(0));
     let start = Instant::now();
     let loops: Vec<_> = (0..connections)
@@ -79,7 +84,7 @@ async fn connection(
 }
 
 /// Reads one whole answer: its status and body. The buffer is left empty.
-pub async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<(u16, Vec<u8>)> {
+pub(crate) async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<(u16, Vec<u8>)> {
     buffer.clear();
     loop {
         if let Some(head) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -100,12 +105,12 @@ pub async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow
 }
 
 /// A GET request's bytes.
-pub fn get(path: &str) -> Vec<u8> {
+pub(crate) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
 }
 
 /// A POST request's bytes with a JSON body, a bearer token and an idempotency key.
-pub fn post(path: &str, token: &str, key: &str, body: &str) -> Vec<u8> {
+pub(crate) fn post(path: &str, token: &str, key: &str, body: &str) -> Vec<u8> {
     format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: {key}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",

@@ -65,7 +65,8 @@ async fn hello_per_s(connections: usize) -> anyhow::Result<f64> {
     let addr = listener.local_addr()?;
     let app = axum::Router::new().route("/", axum::routing::get(async || "hello, world"));
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
-    let outcome = load::run(addr, connections, Duration::from_secs(4), std::sync::Arc::new(|_| Some(load::get("/")))).await?;
+    let outcome =
+        load::run(addr, connections, Duration::from_secs(4), std::sync::Arc::new(|_| Some(load::get("/")))).await?;
     server.abort();
     Ok(outcome.per_s(200))
 }

@@ -9,13 +9,27 @@ const EVENTS: usize = 200_000;
 const CONNECTIONS: usize = 16;
 
 const WORDS: [&str; 16] = [
-    "beethoven", "symphony", "brahms", "concerto", "mozart", "piano", "wagner", "overture", "tchaikovsky", "violin",
-    "strauss", "mahler", "ravel", "suite", "bernstein", "debussy",
+    "beethoven",
+    "symphony",
+    "brahms",
+    "concerto",
+    "mozart",
+    "piano",
+    "wagner",
+    "overture",
+    "tchaikovsky",
+    "violin",
+    "strauss",
+    "mahler",
+    "ravel",
+    "suite",
+    "bernstein",
+    "debussy",
 ];
 const CITIES: [&str; 6] = ["New York", "Philadelphia", "Washington", "Tokyo", "London", "Vienna"];
 const GENRES: [&str; 4] = ["Orchestral", "Concerto", "Chamber", "Choral"];
 
-pub async fn run() -> anyhow::Result<()> {
+pub(crate) async fn run() -> anyhow::Result<()> {
     let (database, data) = super::demo(EVENTS).await?;
     let server = Server::start_on(&database, data.path(), |_| {}).await;
     let total = server.visitor().get("/event?limit=1&include_past=true").await.expect(200)["total"].as_u64().unwrap();
@@ -25,14 +39,21 @@ pub async fn run() -> anyhow::Result<()> {
         let pick = |list: &[&str], by: u64| list[usize::try_from(by).unwrap() % list.len()].replace(' ', "%20");
         let (word, filter) = (
             pick(&WORDS, n),
-            if n % 2 == 0 { format!("city={}", pick(&CITIES, n / 2)) } else { format!("genre={}", pick(&GENRES, n / 2)) },
+            if n.is_multiple_of(2) {
+                format!("city={}", pick(&CITIES, n / 2))
+            } else {
+                format!("genre={}", pick(&GENRES, n / 2))
+            },
         );
         let price = 100 + n;
-        Some(load::get(&format!("/event?q={word}&{filter}&price_min={price}&sort=date&facets=genre,city,venue&limit=20")))
+        Some(load::get(&format!(
+            "/event?q={word}&{filter}&price_min={price}&sort=date&facets=genre,city,venue&limit=20"
+        )))
     };
     let addr = super::address(&server.base);
     load::run(addr, CONNECTIONS, Duration::from_secs(2), Arc::new(request)).await?;
-    let outcome = load::run(addr, CONNECTIONS, Duration::from_secs(10), Arc::new(move |n| request(n + 10_000_000))).await?;
+    let outcome =
+        load::run(addr, CONNECTIONS, Duration::from_secs(10), Arc::new(move |n| request(n + 10_000_000))).await?;
     anyhow::ensure!(outcome.statuses.keys().all(|status| *status == 200), "{:?}", outcome.statuses);
     let per_s = outcome.per_s(200);
     let figure = "text + filter + date sort + 3 facets, 200 k events";
