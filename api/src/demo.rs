@@ -3,6 +3,16 @@
 //! Deterministic: the n-th event is the same concert everywhere, so loading again adds only what is missing and changes nothing.
 //! It writes through COPY, in order, in bounded memory; it never touches an event that it did not make.
 
+mod archive;
+mod calendar;
+mod dice;
+mod genres;
+mod people;
+mod place;
+mod plans;
+mod programme;
+mod titles;
+
 use std::path::PathBuf;
 
 /// What to load, and where to.
