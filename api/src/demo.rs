@@ -5,14 +5,22 @@
 
 mod archive;
 mod calendar;
+mod copy;
 mod dice;
 mod genres;
+mod load;
+mod logins;
 mod people;
 mod place;
 mod plans;
 mod programme;
+mod season;
 mod titles;
 
+use crate::account::PasswordError;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use season::Season;
 use std::path::PathBuf;
 
 /// What to load, and where to.
@@ -38,12 +46,18 @@ pub struct Loaded {
 /// Why a load ended early. What was loaded stays: loading again goes on from there.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// The embedded archive or a seat plan is broken.
+    /// The embedded archive is broken.
     #[error("read the embedded archive")]
     Archive(#[source] std::io::Error),
+    /// A generated seat plan breaks a rule.
+    #[error("generate the seat plans")]
+    Plan(#[from] model::PlanError),
     /// The data directory cannot be written.
     #[error("write the demo logins")]
     Logins(#[source] std::io::Error),
+    /// A password could not be hashed.
+    #[error("make the demo logins")]
+    Password(#[from] PasswordError),
     /// The database refused.
     #[error("load the demo into Postgres")]
     Database(#[from] tokio_postgres::Error),
@@ -55,10 +69,17 @@ impl Demo {
     /// # Errors
     /// When the database or the data directory refuses.
     pub async fn load(&self) -> Result<Loaded, DemoError> {
-        let (client, connection) = tokio_postgres::connect(&self.database_url, tokio_postgres::NoTls).await?;
+        let (mut client, connection) = tokio_postgres::connect(&self.database_url, tokio_postgres::NoTls).await?;
         let connection = tokio::spawn(connection);
+        let organizer = logins::make(&client, &self.data).await?;
+        // A zone east of Greenwich begins its day earlier: from the day after on, no event lies in the past anywhere.
+        let now = Timestamp::now().to_zoned(TimeZone::UTC);
+        let today = now.tomorrow().map_or(now.date(), |tomorrow| tomorrow.date());
+        let records = archive::read().map_err(DemoError::Archive)?;
+        let season = Season::of(&records, plans::all()?, today);
+        let events_added = load::events(&mut client, &season, organizer, self.events).await?;
         drop(client);
         connection.abort();
-        Ok(Loaded { events_added: 0, events: 0 })
+        Ok(Loaded { events_added, events: self.events })
     }
 }

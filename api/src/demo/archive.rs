@@ -39,8 +39,9 @@ pub(super) struct Work {
     pub(super) title: String,
     pub(super) movement: Option<String>,
     pub(super) conductor: Option<String>,
+    /// Name and instrument or voice; some entries lack one of them.
     #[serde(default)]
-    pub(super) soloists: Vec<(String, Option<String>)>,
+    pub(super) soloists: Vec<(Option<String>, Option<String>)>,
 }
 
 /// All programmes, in the archive's order.

@@ -41,7 +41,7 @@ impl Place {
         let at_sea = concert.country.is_none();
         let country = concert.country.as_deref().unwrap_or("FR");
         let city = match concert.city.as_deref() {
-            Some(city) if city.len() > 3 && city.chars().all(|c| c.is_uppercase()) => super::titles::readable(city),
+            Some(city) if city.len() > 3 && city.chars().all(char::is_uppercase) => super::titles::readable(city),
             Some(city) if at_sea => city.trim_end_matches(" (International Waters)").to_owned(),
             Some(city) => city.to_owned(),
             None => "To be announced".to_owned(),

@@ -9,6 +9,10 @@ use std::fmt::Write as _;
 /// Performers and composers named per event, at most.
 const ARTISTS_MAX: usize = 48;
 
+/// Words that make a title a kind of piece rather than a name.
+const FORMS: [&str; 9] =
+    ["Symphony No.", "Concerto", "Sonata", "Quartet", "Quintet", "Trio", "Requiem", "Mass in", "Symphony in"];
+
 /// What every event of this programme says.
 #[derive(Debug)]
 pub(super) struct Programme {
@@ -86,7 +90,9 @@ fn weight(work: &Work) -> i32 {
 fn headline(work: &Work) -> String {
     let title = titles::short(&titles::readable(&work.title));
     match people::names(&work.composer).first() {
-        Some(name) => format!("{} {title}", people::headline(name)),
+        // A form is the composer's; a name stands for itself: "Beethoven Symphony No. 5", but "Wagner: Lohengrin".
+        Some(name) if FORMS.iter().any(|form| title.contains(form)) => format!("{} {title}", people::headline(name)),
+        Some(name) => format!("{}: {title}", people::headline(name)),
         None => title,
     }
 }
@@ -141,10 +147,10 @@ fn description(record: &Record, orchestra: &str) -> String {
 fn artists(record: &Record, orchestra: &str) -> Vec<(String, String)> {
     let mut artists = vec![(orchestra.to_owned(), "orchestra".to_owned())];
     let conductors = record.works.iter().filter_map(|work| work.conductor.as_deref()).map(|raw| (raw, "conductor"));
-    let soloists = record.works.iter().flat_map(|work| &work.soloists);
-    let soloists = soloists
-        .map(|(raw, part)| (raw.as_str(), part.as_deref().filter(|part| !matches!(*part, "" | "None" | "Other"))));
-    let soloists = soloists.map(|(raw, part)| (raw, part.unwrap_or("performer")));
+    let soloists = record.works.iter().flat_map(|work| &work.soloists).filter_map(|(raw, part)| {
+        let part = part.as_deref().filter(|part| !matches!(*part, "" | "None" | "Other"));
+        Some((raw.as_deref()?, part.unwrap_or("performer")))
+    });
     let composers = record.works.iter().map(|work| (work.composer.as_str(), "composer"));
     // Composers are never pushed out by a long list of dancers.
     let mut named: Vec<(String, String)> = Vec::new();
