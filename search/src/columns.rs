@@ -6,7 +6,7 @@
 
 use crate::bits::Bits;
 use crate::fold;
-use crate::names::{NONE, Names};
+use crate::names::{NONE, Names, Table};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -192,14 +192,14 @@ impl Columns {
         if let Some(found) = self.cached.lock().get(&key) {
             return Arc::clone(found);
         }
-        let made = Arc::new(make(&key));
+        let set = Arc::new(make(&key));
         let mut cached = self.cached.lock();
         if cached.len() >= CACHED_SETS_MAX {
             // What is hot comes back at once; keeping score of it would cost every reader.
             cached.clear();
         }
-        cached.insert(key, Arc::clone(&made));
-        made
+        cached.insert(key, Arc::clone(&set));
+        set
     }
 }
 
@@ -263,11 +263,11 @@ impl Source {
     }
 
     fn fill(&self, columns: &mut Columns, order: &[(i64, Uuid, DocId)], names: &RwLock<Names>) -> tantivy::Result<()> {
-        let currency = numbers(self.currency.as_ref(), |text| names.write().currencies.intern(text))?;
-        let image = numbers(self.image.as_ref(), |text| names.write().images.intern(text))?;
-        let venue = numbers(self.venue.as_ref(), |text| names.write().venue(text))?;
-        let genres = numbers(self.genres.as_ref(), |text| names.write().genres.intern(text))?;
-        let artists = numbers(self.artists.as_ref(), |text| names.write().artist(text))?;
+        let currency = numbers(self.currency.as_ref(), names, |n| &n.currencies, |n, text| n.currencies.intern(text))?;
+        let image = numbers(self.image.as_ref(), names, |n| &n.images, |n, text| n.images.intern(text))?;
+        let venue = numbers(self.venue.as_ref(), names, |n| &n.venues, Names::venue)?;
+        let genres = numbers(self.genres.as_ref(), names, |n| &n.genres, |n, text| n.genres.intern(text))?;
+        let artists = numbers(self.artists.as_ref(), names, |n| &n.artists, Names::artist)?;
         for (rank, (starts_at, id, doc)) in order.iter().enumerate() {
             let doc = *doc;
             if let Some(place) = columns.rank.get_mut(doc as usize) {
@@ -334,13 +334,34 @@ fn fill_places(columns: &mut Columns, names: &Names) {
     }
 }
 
-/// The number of each of a text column's terms, by ordinal.
-fn numbers(column: Option<&StrColumn>, mut number: impl FnMut(&str) -> u32) -> tantivy::Result<Vec<u32>> {
+/// The number of each of a text column's terms, by ordinal. Searches read the names while they run, so the names are locked
+/// against them only for terms that are new.
+fn numbers<T>(
+    column: Option<&StrColumn>,
+    names: &RwLock<Names>,
+    table: fn(&Names) -> &Table<T>,
+    intern: fn(&mut Names, &str) -> u32,
+) -> tantivy::Result<Vec<u32>> {
     let mut numbers = Vec::new();
-    if let Some(column) = column {
-        let mut stream = column.dictionary().stream()?;
-        while stream.advance() {
-            numbers.push(std::str::from_utf8(stream.key()).map_or(NONE, &mut number));
+    let mut new = Vec::new();
+    let Some(column) = column else { return Ok(numbers) };
+    let mut stream = column.dictionary().stream()?;
+    let known = names.read();
+    while stream.advance() {
+        let text = std::str::from_utf8(stream.key()).unwrap_or_default();
+        let number = table(&known).number(text);
+        if number.is_none() {
+            new.push((numbers.len(), text.to_owned()));
+        }
+        numbers.push(number.unwrap_or(NONE));
+    }
+    drop(known);
+    if !new.is_empty() {
+        let mut names = names.write();
+        for (place, text) in new {
+            if let Some(number) = numbers.get_mut(place) {
+                *number = intern(&mut names, &text);
+            }
         }
     }
     Ok(numbers)

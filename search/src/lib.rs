@@ -12,8 +12,12 @@ pub mod fold;
 pub mod manifest;
 mod names;
 mod overlay;
+pub mod replica;
 pub mod request;
 pub mod schema;
 pub mod store;
+mod view;
 
+pub use replica::Replica;
 pub use request::{BadParameter, Request};
+pub use view::{SearchError, View};

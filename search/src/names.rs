@@ -76,6 +76,11 @@ impl<T> Table<T> {
         self.entries.get(number as usize)
     }
 
+    /// The number of the entry kept under a key.
+    pub(crate) fn number(&self, key: &str) -> Option<u32> {
+        self.by_key.get(key).copied()
+    }
+
     pub(crate) fn entries(&self) -> &[Entry<T>] {
         &self.entries
     }

@@ -74,7 +74,7 @@ fn parameter(request: &mut Request, loose: &mut Loose, name: &str, value: &str) 
         "sort" => request.sort = Some(one_of(name, value, Sort::ALL, Sort::as_str)?),
         "limit" => request.limit = limit(name, value)?,
         "cursor" => {
-            request.cursor = Some(Cursor::decode(value).ok_or_else(|| bad(name, "a `next` of an earlier answer"))?)
+            request.cursor = Some(Cursor::decode(value).ok_or_else(|| bad(name, "a `next` of an earlier answer"))?);
         }
         "facets" => {
             for part in value.split(',') {
@@ -113,7 +113,7 @@ fn repeats(filters: &mut Filters, name: &str, value: &str) -> Result<bool, BadPa
                 .push(Some(code).filter(|_| two).ok_or_else(|| bad(name, "a two-letter code such as US"))?);
         }
         "currency" => {
-            filters.currencies.push(parsed(name, &value.to_ascii_uppercase(), "a three-letter code such as USD")?)
+            filters.currencies.push(parsed(name, &value.to_ascii_uppercase(), "a three-letter code such as USD")?);
         }
         "when" => filters.when.push(one_of(name, value, When::ALL, When::as_str)?),
         "on_sale" => filters.on_sale.push(one_of(name, value, OnSale::ALL, OnSale::as_str)?),
