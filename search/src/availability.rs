@@ -78,9 +78,37 @@ impl Log {
             }
             None => (0, None),
         };
+        Self::begin(store, epoch, old, expected.as_ref(), newest).await
+    }
+
+    /// Begins the log anew with these changes alone, for a generation that was built from a snapshot: what the log said before may
+    /// be of another database. Its numbers go on, so that readers notice.
+    ///
+    /// # Errors
+    /// [`AppendError::Fenced`] when a writer of this or a higher epoch was there.
+    pub async fn restart(store: Store, epoch: u64, changes: &[Change]) -> Result<Self, AppendError> {
+        let (old, expected) = match read_head(&store).await {
+            Ok(Some((head, _))) if head.epoch >= epoch => return Err(AppendError::Fenced),
+            Ok(Some((head, tag))) => (head.seq, Some(tag)),
+            Ok(None) => (0, None),
+            Err(ReadError::Store(error)) => return Err(error.into()),
+            // A damaged HEAD is replaced like any other.
+            Err(_) => (0, store.get_tagged(HEAD).await?.map(|(_, tag)| tag)),
+        };
+        let newest = changes.iter().map(|change| (change.slot, *change)).collect();
+        Self::begin(store, epoch, old, expected.as_ref(), newest).await
+    }
+
+    async fn begin(
+        store: Store,
+        epoch: u64,
+        old: u64,
+        expected: Option<&Tag>,
+        newest: HashMap<u32, Change>,
+    ) -> Result<Self, AppendError> {
         let head = LogHead { epoch, seq: old + 1, snapshot: old + 1 };
         store.put(&head.snapshot_path(), encode(newest.values()), Durability::Durable).await?;
-        let tag = publish(&store, head, expected.as_ref(), Durability::Durable).await?;
+        let tag = publish(&store, head, expected, Durability::Durable).await?;
         let log = Self { store, head, tag, newest };
         log.collect(head.snapshot).await?;
         Ok(log)
@@ -150,6 +178,21 @@ impl LogHead {
     fn snapshot_path(&self) -> String {
         format!("a/{}/snapshot/{:016}", self.epoch, self.snapshot)
     }
+}
+
+/// What the log says by now: the newest change of each slot, by slot.
+///
+/// # Errors
+/// When the log cannot be read; also when its writer just replaced what was being read: read it again.
+pub async fn cells(store: &Store) -> Result<Vec<Change>, ReadError> {
+    let Some((head, _)) = read_head(store).await? else { return Ok(Vec::new()) };
+    let mut newest = HashMap::new();
+    for change in read_after(store, 0, &head).await? {
+        keep_newer(&mut newest, change);
+    }
+    let mut cells: Vec<Change> = newest.into_values().collect();
+    cells.sort_unstable_by_key(|change| change.slot);
+    Ok(cells)
 }
 
 /// The log's HEAD with its tag.
@@ -284,6 +327,20 @@ mod tests {
         assert_eq!(new.paths_since(0), ["a/2/log/0000000000000003", HEAD]);
         let reopened = Log::open(store, 3).await.unwrap();
         assert_eq!(reopened.newest[&1], change(1, 2, 3));
+    }
+
+    #[tokio::test]
+    async fn a_restarted_log_forgets_what_was_and_counts_on() {
+        let (_dir, store) = store();
+        let mut old = Log::open(store.clone(), 1).await.unwrap();
+        old.append(&[change(1, 9, 1), change(2, 9, 1)], Durability::Visible).await.unwrap();
+        let new = Log::restart(store.clone(), 2, &[change(2, 3, 4)]).await.unwrap();
+        let (head, _) = read_head(&store).await.unwrap().unwrap();
+        assert_eq!(read_after(&store, 0, &head).await.unwrap(), [change(2, 3, 4)]);
+        assert_eq!(cells(&store).await.unwrap(), [change(2, 3, 4)]);
+        assert!(new.seq() > old.seq());
+        store.put(HEAD, "spoilt".into(), Durability::Visible).await.unwrap();
+        assert_eq!(Log::restart(store, 3, &[]).await.unwrap().newest.len(), 0);
     }
 
     proptest! {
