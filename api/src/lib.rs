@@ -5,7 +5,6 @@
 
 pub mod account;
 pub mod app;
-pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod console;

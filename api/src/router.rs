@@ -2,7 +2,6 @@
 
 use crate::account;
 use crate::app::App;
-use crate::catalog;
 use crate::extract::BODY_BYTES_MAX;
 use crate::pages;
 use crate::problem::Problem;
@@ -13,8 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// Everything this process answers.
 pub fn router(app: App) -> Router {
-    let (described, _openapi) =
-        OpenApiRouter::new().merge(account::router()).merge(catalog::router()).split_for_parts();
+    let (described, _openapi) = OpenApiRouter::new().merge(account::router()).split_for_parts();
     Router::new()
         .merge(described)
         .merge(pages::router())

@@ -21,7 +21,7 @@ pub enum Progress {
     /// A manifest is durable in the store and replicas may fetch it.
     Published {
         /// Generation it belongs to.
-        generation: u64,
+        generation: u32,
         /// Its number in the generation.
         seq: u64,
         /// The index equals Postgres here.

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here is read from the environment; the callers do that.
 
+use search::store::Store;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -10,8 +11,8 @@ use std::path::PathBuf;
 pub struct Settings {
     /// A Postgres URL or key-value string. Its user needs the REPLICATION attribute.
     pub database_url: String,
-    /// The store's URL: `file:///dir`.
-    pub store_url: String,
+    /// Where to publish. A replica in this process opened from a clone of it hears of each publication at once.
+    pub store: Store,
     /// A directory of this indexer alone, made when missing. Losing it costs time, not data.
     pub work_dir: PathBuf,
     /// The replication slot's name; `None` means `frontrow_<database>`.
@@ -21,7 +22,7 @@ pub struct Settings {
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
-            .field("store_url", &self.store_url)
+            .field("store", &self.store)
             .field("work_dir", &self.work_dir)
             .field("slot", &self.slot)
             .finish_non_exhaustive()

@@ -1,0 +1,297 @@
+//! The working index: what is published next, and the only state the projection asks.
+//!
+//! It answers for the last commit: rows are found by the documents' ids, an event's parents by the `parents` terms, so source rows, reverse
+//! maps and log position share one atomic commit. A commit without a position is private: it is never published.
+
+mod directory;
+
+pub(crate) use directory::UnsyncedDirectory;
+use model::Lsn;
+use search::document::{ArtistRow, EventDocument, Kind, VenueRow, id_term, parent_term};
+use search::schema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+use std::path::Path;
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, NoMergePolicy};
+use tantivy::schema::{IndexRecordOption, Value};
+use tantivy::{
+    DocAddress, DocSet, Index, IndexMeta, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TERMINATED,
+    TantivyDocument, Term,
+};
+use uuid::Uuid;
+
+/// What a published commit says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Payload {
+    /// The index equals Postgres exactly here.
+    pub(crate) lsn: Lsn,
+    /// The cluster it was read from.
+    pub(crate) system_id: String,
+    /// The hash of the publication it was read through.
+    pub(crate) publication: String,
+}
+
+/// What a writer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Everything at once: two threads, no merges meanwhile.
+    Copy,
+    /// Small commits, one segment each, merged behind them.
+    Stream,
+}
+
+/// The working index failed; it is restored from the store by the next start.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// Tantivy failed.
+    #[error("write the working index")]
+    Tantivy(#[from] tantivy::TantivyError),
+    /// A file could not be read or written.
+    #[error("write the working directory")]
+    Io(#[from] std::io::Error),
+    /// A stored document is not what this program stores.
+    #[error("a stored document cannot be read")]
+    Source(#[source] serde_json::Error),
+    /// A document could not be made.
+    #[error(transparent)]
+    Document(#[from] search::document::SourceError),
+}
+
+/// An index, its one writer and a view of its last commit.
+pub(crate) struct WorkingIndex {
+    directory: UnsyncedDirectory,
+    writer: IndexWriter,
+    reader: IndexReader,
+    searcher: Searcher,
+}
+
+impl WorkingIndex {
+    /// A new, empty index in an empty directory.
+    pub(crate) fn create(dir: &Path, purpose: Purpose) -> Result<Self, IndexError> {
+        let directory = UnsyncedDirectory::open(dir).map_err(tantivy::TantivyError::from)?;
+        Self::with(&Index::create(directory.clone(), schema::schema(), schema::settings())?, directory, purpose)
+    }
+
+    /// An index that was restored.
+    pub(crate) fn open(dir: &Path, purpose: Purpose) -> Result<Self, IndexError> {
+        let directory = UnsyncedDirectory::open(dir).map_err(tantivy::TantivyError::from)?;
+        Self::with(&Index::open(directory.clone())?, directory, purpose)
+    }
+
+    fn with(index: &Index, directory: UnsyncedDirectory, purpose: Purpose) -> Result<Self, IndexError> {
+        schema::register(index);
+        let (threads, memory_bytes) = match purpose {
+            Purpose::Copy => (2, 256 << 20),
+            Purpose::Stream => (1, 64 << 20),
+        };
+        let options = IndexWriterOptions::builder()
+            .num_worker_threads(threads)
+            .memory_budget_per_thread(memory_bytes)
+            .num_merge_threads(1)
+            .build();
+        let writer: IndexWriter = index.writer_with_options(options)?;
+        match purpose {
+            Purpose::Copy => writer.set_merge_policy(Box::new(NoMergePolicy)),
+            Purpose::Stream => writer.set_merge_policy(Box::new(merge_policy())),
+        }
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let searcher = reader.searcher();
+        Ok(Self { directory, writer, reader, searcher })
+    }
+
+    /// Replaces or adds a document.
+    pub(crate) fn put(&self, kind: Kind, id: Uuid, document: TantivyDocument) -> Result<(), IndexError> {
+        self.delete(kind, id);
+        self.add(document)
+    }
+
+    /// Adds a document that is known to be new.
+    pub(crate) fn add(&self, document: TantivyDocument) -> Result<(), IndexError> {
+        self.writer.add_document(document)?;
+        Ok(())
+    }
+
+    pub(crate) fn delete(&self, kind: Kind, id: Uuid) {
+        self.writer.delete_term(id_term(kind, id));
+    }
+
+    /// Removes every document of a kind.
+    pub(crate) fn delete_all(&self, kind: Kind) {
+        self.writer.delete_term(Term::from_field_u64(schema::fields().kind, kind as u64));
+    }
+
+    /// Makes everything since the last commit visible to the look-ups, under `payload` or privately.
+    pub(crate) fn commit(&mut self, payload: Option<&Payload>) -> Result<(), IndexError> {
+        let mut prepared = self.writer.prepare_commit()?;
+        if let Some(payload) = payload {
+            prepared.set_payload(&serde_json::to_string(payload).map_err(IndexError::Source)?);
+        }
+        prepared.commit()?;
+        self.reader.reload()?;
+        self.searcher = self.reader.searcher();
+        Ok(())
+    }
+
+    /// The last commit's meta. While it lives, its files are not deleted.
+    pub(crate) fn meta(&self) -> Result<IndexMeta, IndexError> {
+        Ok(self.writer.index().load_metas()?)
+    }
+
+    /// Where its files are.
+    pub(crate) fn directory(&self) -> UnsyncedDirectory {
+        self.directory.clone()
+    }
+
+    /// Documents of all kinds in the last commit.
+    pub(crate) fn documents(&self) -> u64 {
+        self.searcher.num_docs()
+    }
+
+    pub(crate) fn segments(&self) -> usize {
+        self.searcher.segment_readers().len()
+    }
+
+    pub(crate) fn event(&self, id: Uuid) -> Result<Option<EventDocument>, IndexError> {
+        self.find(Kind::Event, id)?.map(|address| self.event_at(address)).transpose()
+    }
+
+    pub(crate) fn venue(&self, id: Uuid) -> Result<Option<VenueRow>, IndexError> {
+        let Some(address) = self.find(Kind::Venue, id)? else { return Ok(None) };
+        let source = self.source(address)?;
+        let mut venue: VenueRow = parse(&source)?;
+        parse::<ExactPlace<'_>>(&source)?.put_into(&mut venue);
+        Ok(Some(venue))
+    }
+
+    pub(crate) fn artist(&self, id: Uuid) -> Result<Option<ArtistRow>, IndexError> {
+        self.find(Kind::Artist, id)?.map(|address| parse(&self.source(address)?)).transpose()
+    }
+
+    /// The event stored at an address that [`WorkingIndex::children`] or [`WorkingIndex::all`] gave since the last commit.
+    pub(crate) fn event_at(&self, address: DocAddress) -> Result<EventDocument, IndexError> {
+        event_of(&self.source(address)?)
+    }
+
+    /// Where the events of these venues and artists are stored, each once, in storage order.
+    pub(crate) fn children(&self, parents: &[(Kind, Uuid)]) -> Result<Vec<DocAddress>, IndexError> {
+        let mut found = Vec::new();
+        for (kind, id) in parents {
+            self.collect(&parent_term(*kind, *id), &mut found)?;
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+
+    /// Where every document of a kind is stored.
+    pub(crate) fn all(&self, kind: Kind) -> Result<Vec<DocAddress>, IndexError> {
+        let mut found = Vec::new();
+        self.collect(&Term::from_field_u64(schema::fields().kind, kind as u64), &mut found)?;
+        Ok(found)
+    }
+
+    fn find(&self, kind: Kind, id: Uuid) -> Result<Option<DocAddress>, IndexError> {
+        let mut found = Vec::new();
+        self.collect(&id_term(kind, id), &mut found)?;
+        Ok(found.pop())
+    }
+
+    fn collect(&self, term: &Term, found: &mut Vec<DocAddress>) -> Result<(), IndexError> {
+        for (segment, reader) in (0..).zip(self.searcher.segment_readers()) {
+            collect_in(reader, term, |doc| found.push(DocAddress::new(segment, doc)))?;
+        }
+        Ok(())
+    }
+
+    /// A document's stored source.
+    pub(crate) fn stored(&self, kind: Kind, id: Uuid) -> Result<Option<String>, IndexError> {
+        self.find(kind, id)?.map(|address| self.source(address)).transpose()
+    }
+
+    /// Every document of a kind: its id and stored source.
+    pub(crate) fn sources(&self, kind: Kind) -> Result<impl Iterator<Item = (Uuid, String)>, IndexError> {
+        #[derive(Deserialize)]
+        struct Id {
+            #[serde(alias = "event_id", alias = "venue_id", alias = "artist_id")]
+            id: Uuid,
+        }
+        let addresses = self.all(kind)?;
+        Ok(addresses.into_iter().filter_map(|address| {
+            let source = self.source(address).ok()?;
+            Some((parse::<Id>(&source).ok()?.id, source))
+        }))
+    }
+
+    fn source(&self, address: DocAddress) -> Result<String, IndexError> {
+        let document: TantivyDocument = self.searcher.doc(address)?;
+        let source = document.get_first(schema::fields().source).and_then(|value| value.as_str());
+        Ok(source.unwrap_or_default().to_owned())
+    }
+}
+
+fn collect_in(reader: &SegmentReader, term: &Term, mut found: impl FnMut(u32)) -> Result<(), IndexError> {
+    let Some(mut postings) = reader.inverted_index(term.field())?.read_postings(term, IndexRecordOption::Basic)? else {
+        return Ok(());
+    };
+    while postings.doc() != TERMINATED {
+        if !reader.is_deleted(postings.doc()) {
+            found(postings.doc());
+        }
+        postings.advance();
+    }
+    Ok(())
+}
+
+/// An event out of its stored source.
+pub(crate) fn event_of(source: &str) -> Result<EventDocument, IndexError> {
+    #[derive(Deserialize)]
+    struct Venue<'a> {
+        #[serde(borrow)]
+        venue: ExactPlace<'a>,
+    }
+    let mut event: EventDocument = parse(source)?;
+    parse::<Venue<'_>>(source)?.venue.put_into(&mut event.venue);
+    Ok(event)
+}
+
+/// Coordinates read by the standard library, which rounds correctly: `serde_json`'s fast path may be one unit in the last place off, and
+/// a document that is read and written again must not drift.
+#[derive(Deserialize)]
+struct ExactPlace<'a> {
+    #[serde(borrow)]
+    lat: Option<&'a RawValue>,
+    #[serde(borrow)]
+    lon: Option<&'a RawValue>,
+}
+
+impl ExactPlace<'_> {
+    fn put_into(&self, venue: &mut VenueRow) {
+        let exact = |raw: Option<&RawValue>| raw.and_then(|raw| raw.get().parse().ok());
+        (venue.lat, venue.lon) = (exact(self.lat), exact(self.lon));
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(source: &'a str) -> Result<T, IndexError> {
+    serde_json::from_str(source).map_err(IndexError::Source)
+}
+
+/// Levels four times as large as the one below, at most five segments waiting in each, a fifth of deleted documents tolerated: some thirty
+/// segments for a million documents. The default policy ignores deletes.
+fn merge_policy() -> LogMergePolicy {
+    let mut policy = LogMergePolicy::default();
+    policy.set_min_num_segments(6);
+    policy.set_min_layer_size(2_000);
+    policy.set_level_log_size(2.0);
+    policy.set_del_docs_ratio_before_merge(0.2);
+    policy
+}
+
+/// The payload of a published meta.
+pub(crate) fn payload_of<T: DeserializeOwned>(index_meta: &RawValue) -> Option<T> {
+    #[derive(Deserialize)]
+    struct Meta {
+        payload: Option<String>,
+    }
+    let meta: Meta = serde_json::from_str(index_meta.get()).ok()?;
+    serde_json::from_str(&meta.payload?).ok()
+}

@@ -1,0 +1,104 @@
+//! Writes the pending state into the working index: parents, then the events they reach, each event once.
+//!
+//! The fan-out reads the index's last commit in storage order and holds one event at a time, however many a venue has.
+
+use super::{ApplyError, Projection};
+use search::document::{EventDocument, Kind};
+use uuid::Uuid;
+
+impl Projection {
+    /// Hands everything pending to the index's writer; a commit must follow before anything is looked up.
+    pub(super) fn write_pending(&mut self) -> Result<(), ApplyError> {
+        let parents = self.write_parents()?;
+        self.write_children(&parents)?;
+        for (id, event) in std::mem::take(&mut self.events) {
+            match event {
+                Some(mut event) => {
+                    self.refresh(&mut event);
+                    self.write_event(&event)?;
+                }
+                None => self.index.delete(Kind::Event, id.0),
+            }
+        }
+        self.venues.clear();
+        self.artists.clear();
+        Ok(())
+    }
+
+    /// The venues and artists that changed; their names are still pending for the events' sake.
+    fn write_parents(&self) -> Result<Vec<(Kind, Uuid)>, ApplyError> {
+        let mut changed = Vec::new();
+        for (id, venue) in &self.venues {
+            match venue {
+                Some(venue) => self.index.put(Kind::Venue, id.0, venue.to_document().map_err(document)?)?,
+                None => self.index.delete(Kind::Venue, id.0),
+            }
+            changed.push((Kind::Venue, id.0));
+        }
+        for (id, artist) in &self.artists {
+            match artist {
+                Some(artist) => self.index.put(Kind::Artist, id.0, artist.to_document().map_err(document)?)?,
+                None => self.index.delete(Kind::Artist, id.0),
+            }
+            changed.push((Kind::Artist, id.0));
+        }
+        Ok(changed)
+    }
+
+    /// Events that nothing else touched: those that are pending are refreshed with the rest.
+    fn write_children(&self, parents: &[(Kind, Uuid)]) -> Result<(), ApplyError> {
+        for address in self.index.children(parents)? {
+            let mut event = self.index.event_at(address)?;
+            if !self.events.contains_key(&event.event_id) && self.refresh(&mut event) {
+                self.write_event(&event)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings in what changed of the event's venue and artists. True when something did.
+    fn refresh(&self, event: &mut EventDocument) -> bool {
+        let mut changed = false;
+        if let Some(Some(venue)) = self.venues.get(&event.venue.venue_id)
+            && event.venue != *venue
+        {
+            event.venue = venue.clone();
+            changed = true;
+        }
+        for credit in &mut event.artists {
+            if let Some(Some(artist)) = self.artists.get(&credit.artist_id)
+                && credit.name != artist.name
+            {
+                credit.name.clone_from(&artist.name);
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    fn write_event(&self, event: &EventDocument) -> Result<(), ApplyError> {
+        Ok(self.index.put(Kind::Event, event.event_id.0, event.to_document().map_err(document)?)?)
+    }
+
+    /// Takes the artists, the prices or both from every event, after a `TRUNCATE` of their tables.
+    pub(super) fn strip_events(&self, artists: bool, tiers: bool) -> Result<(), ApplyError> {
+        if !artists && !tiers {
+            return Ok(());
+        }
+        for address in self.index.all(Kind::Event)? {
+            let mut event = self.index.event_at(address)?;
+            if artists {
+                event.artists.clear();
+            }
+            if tiers {
+                event.tiers.clear();
+            }
+            self.write_event(&event)?;
+        }
+        Ok(())
+    }
+}
+
+fn document(source: search::document::SourceError) -> ApplyError {
+    ApplyError::Index(source.into())
+}

@@ -1,0 +1,122 @@
+//! May this Postgres be a source? One sentence for each way it may not, and what to do about it.
+
+use super::{PUBLICATION, Source, SourceError};
+use crate::row::Table;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use tokio_postgres::Client;
+
+/// Why Postgres cannot be a source as it stands.
+#[derive(Debug, thiserror::Error)]
+pub enum PreflightError {
+    /// Not reachable, or a question failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Older than 15.
+    #[error("Postgres 15 or newer is needed, and {place} runs {version}; upgrade it or point DATABASE_URL elsewhere")]
+    Version {
+        /// Host and port.
+        place: String,
+        /// What it says it is.
+        version: String,
+    },
+    /// Its log carries no rows.
+    #[error(
+        "Postgres at {place} runs with wal_level={wal_level}; set wal_level = logical in postgresql.conf and restart it"
+    )]
+    WalLevel {
+        /// Host and port.
+        place: String,
+        /// The setting.
+        wal_level: String,
+    },
+    /// The user may not replicate.
+    #[error("the database user {user} may not replicate; as a superuser run: alter role \"{user}\" replication")]
+    Role {
+        /// Who we are.
+        user: String,
+    },
+    /// No publication.
+    #[error("the publication {PUBLICATION} is missing from the database {database}; run: frontrow migrate")]
+    Publication {
+        /// The database.
+        database: String,
+    },
+    /// A table is not in it.
+    #[error("the publication {PUBLICATION} lacks the table {table}; run: frontrow migrate")]
+    Table {
+        /// The table.
+        table: &'static str,
+    },
+    /// It drops some kinds of change or some rows.
+    #[error("the publication {PUBLICATION} leaves out {what}; drop it and run: frontrow migrate")]
+    Partial {
+        /// What it leaves out.
+        what: String,
+    },
+}
+
+/// What the checks found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// The cluster's identifier: an index of another cluster is of no use here.
+    pub(crate) system_id: String,
+    /// SHA-256 of the publication's tables and columns.
+    pub(crate) publication: String,
+}
+
+/// Asks everything that must hold before anything is made.
+pub(crate) async fn check(source: &Source, client: &Client) -> Result<Facts, PreflightError> {
+    let about = "select current_setting('server_version_num')::int, current_setting('server_version'),
+        current_setting('wal_level'), current_user::text, current_database()::text,
+        (select rolsuper or rolreplication from pg_roles where rolname = current_user)";
+    let row = client.query_one(about, &[]).await.map_err(SourceError::from)?;
+    if row.get::<_, i32>(0) < 150_000 {
+        return Err(PreflightError::Version { place: source.place(), version: row.get(1) });
+    }
+    if row.get::<_, &str>(2) != "logical" {
+        return Err(PreflightError::WalLevel { place: source.place(), wal_level: row.get(2) });
+    }
+    if row.get::<_, Option<bool>>(5) != Some(true) {
+        return Err(PreflightError::Role { user: row.get(3) });
+    }
+    let publication = publication_hash(client, row.get(4)).await?;
+    let sql = "select system_identifier::text from pg_control_system()";
+    let system_id = client.query_one(sql, &[]).await.map_err(SourceError::from)?.get(0);
+    Ok(Facts { system_id, publication })
+}
+
+async fn publication_hash(client: &Client, database: String) -> Result<String, PreflightError> {
+    let sql = "select pubinsert and pubupdate and pubdelete and pubtruncate from pg_publication where pubname = $1";
+    match client.query_opt(sql, &[&PUBLICATION]).await.map_err(SourceError::from)? {
+        None => return Err(PreflightError::Publication { database }),
+        Some(row) if !row.get::<_, bool>(0) => {
+            return Err(PreflightError::Partial { what: "some kinds of change".into() });
+        }
+        Some(_) => {}
+    }
+    let sql = "select tablename::text, rowfilter is not null, array_to_string(attnames, ',')
+        from pg_publication_tables where pubname = $1 and schemaname = 'public' order by tablename";
+    let tables = client.query(sql, &[&PUBLICATION]).await.map_err(SourceError::from)?;
+    let mut hash = Sha256::new();
+    for row in &tables {
+        if row.get::<_, bool>(1) {
+            return Err(PreflightError::Partial { what: format!("rows of {}", row.get::<_, &str>(0)) });
+        }
+        hash.update(row.get::<_, &str>(0));
+        hash.update([0]);
+        hash.update(row.get::<_, &str>(2));
+        hash.update([0]);
+    }
+    for table in Table::ALL {
+        if !tables.iter().any(|row| row.get::<_, &str>(0) == table.name()) {
+            return Err(PreflightError::Table { table: table.name() });
+        }
+    }
+    Ok(hash.finalize().iter().fold(String::new(), |mut hex, byte| {
+        if write!(hex, "{byte:02x}").is_err() {
+            tracing::error!("a string refused to grow");
+        }
+        hex
+    }))
+}

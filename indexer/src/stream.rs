@@ -1,0 +1,233 @@
+//! Applies the stream: batch → pending → commit on a tick → publish → settle → confirm.
+//!
+//! Invariants: a commit happens only between transactions; the slot is confirmed only up to a settled publication. Commits and publications
+//! are one after another; settling (the disk's syncs) goes on beside them.
+
+use crate::index::Payload;
+use crate::projection::{ApplyError, Projection};
+use crate::publish::{Publisher, Settled};
+use crate::source::session::{Session, SessionError};
+use crate::start::{Started, blocking};
+use crate::wal::{Message, decode};
+use crate::{Observer, Progress, RunError};
+use futures::FutureExt;
+use model::Lsn;
+use pgwire_replication::ReplicationEvent;
+use search::store::StoreError;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// From one commit to the next, when there is something to commit.
+const TICK: Duration = Duration::from_millis(25);
+/// The same while merges lag behind: fewer, larger segments.
+const TICK_CROWDED: Duration = Duration::from_millis(500);
+const SEGMENTS_CROWDED: usize = 48;
+/// How often at most the disk is synced for what was published.
+const SETTLE: Duration = Duration::from_millis(200);
+/// An index whose documents did not change still says how far it is: after so long, or so many bytes of log.
+const ADVANCE: Duration = Duration::from_secs(1);
+const ADVANCE_BYTES: u64 = 1 << 20;
+/// Events applied in one go.
+const BATCH_MAX: usize = 8192;
+
+/// How far the stream is applied.
+struct Cursor {
+    /// Transactions whose commit lies before this are in the index already.
+    applied: Lsn,
+    /// Everything before this is applied, when no transaction is open.
+    position: Lsn,
+    in_transaction: bool,
+    skipping: bool,
+}
+
+struct Stream {
+    session: Session,
+    /// `None` only while a blocking thread has it.
+    projection: Option<Projection>,
+    publisher: Publisher,
+    payload: Payload,
+    cursor: Cursor,
+    committed_at: Instant,
+    settled_at: Instant,
+    settlement: Option<JoinHandle<Result<Settled, StoreError>>>,
+    observer: Observer,
+}
+
+/// Streams until `stop` is cancelled or something fails; what is published stays either way.
+///
+/// At the end: 1. stop reading; 2. settle what is published; 3. confirm it; 4. close the session.
+pub(crate) async fn stream(started: Started, observer: Observer, stop: &CancellationToken) -> Result<(), RunError> {
+    let now = Instant::now();
+    let lsn = started.payload.lsn;
+    let mut stream = Stream {
+        session: started.session,
+        projection: Some(started.projection),
+        publisher: started.publisher,
+        payload: started.payload,
+        cursor: Cursor { applied: lsn, position: lsn, in_transaction: false, skipping: false },
+        committed_at: now,
+        settled_at: now,
+        settlement: None,
+        observer,
+    };
+    let ended = stream.run(stop).await;
+    if ended.is_ok() {
+        stream.settle().await?;
+        stream.session.close().await;
+    }
+    ended
+}
+
+impl Stream {
+    async fn run(&mut self, stop: &CancellationToken) -> Result<(), RunError> {
+        loop {
+            let due = self.due();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                settled = finish(&mut self.settlement) => self.settled(settled?),
+                event = self.session.next() => {
+                    let batch = self.drain(event?)?;
+                    self.apply(batch).await?;
+                }
+                () = tokio::time::sleep_until(due) => {}
+            }
+            if !self.cursor.in_transaction {
+                self.append().await?;
+                if Instant::now() >= self.commit_due() {
+                    self.commit().await?;
+                }
+            }
+            if self.settlement.is_none() && self.publisher.is_unsettled() && self.settled_at.elapsed() >= SETTLE {
+                self.settlement = Some(tokio::spawn(self.publisher.settle().run()));
+            }
+        }
+    }
+
+    /// When something is to be done although nothing arrives.
+    fn due(&self) -> Instant {
+        let far = Instant::now() + Duration::from_hours(1);
+        let commit = if self.cursor.in_transaction { far } else { self.commit_due() };
+        let settle = self.settlement.is_none() && self.publisher.is_unsettled();
+        commit.min(if settle { self.settled_at + SETTLE } else { far })
+    }
+
+    /// When the next commit is due, with no transaction open.
+    fn commit_due(&self) -> Instant {
+        let Some(projection) = &self.projection else { return Instant::now() };
+        if projection.is_dirty() {
+            let crowded = projection.index().segments() >= SEGMENTS_CROWDED;
+            return self.committed_at + if crowded { TICK_CROWDED } else { TICK };
+        }
+        let behind = self.cursor.position.0.saturating_sub(self.payload.lsn.0);
+        match behind {
+            0 => Instant::now() + Duration::from_hours(1),
+            ADVANCE_BYTES.. => self.committed_at + TICK,
+            _ => self.committed_at + ADVANCE,
+        }
+    }
+
+    /// What has arrived by now, beginning with `event`.
+    fn drain(&mut self, event: ReplicationEvent) -> Result<Vec<ReplicationEvent>, SessionError> {
+        let mut batch = vec![event];
+        while batch.len() < BATCH_MAX
+            && let Some(event) = self.session.next().now_or_never()
+        {
+            batch.push(event?);
+        }
+        Ok(batch)
+    }
+
+    async fn apply(&mut self, batch: Vec<ReplicationEvent>) -> Result<(), RunError> {
+        let Some(mut projection) = self.projection.take() else { return Ok(()) };
+        let mut cursor = Cursor { ..self.cursor };
+        let applied = blocking(move || {
+            let done = batch.into_iter().try_for_each(|event| cursor.apply(&mut projection, event));
+            done.map(|()| (projection, cursor))
+        });
+        let (projection, cursor) = applied.await??;
+        (self.projection, self.cursor) = (Some(projection), cursor);
+        Ok(())
+    }
+
+    async fn append(&mut self) -> Result<(), RunError> {
+        let changes = self.projection.as_mut().map(Projection::take_availability).unwrap_or_default();
+        if !changes.is_empty() {
+            self.publisher.append(&changes).await?;
+            (self.observer)(&Progress::Availability { lsn: self.cursor.position });
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), RunError> {
+        let Some(mut projection) = self.projection.take() else { return Ok(()) };
+        self.committed_at = Instant::now();
+        self.payload.lsn = self.cursor.position;
+        let payload = self.payload.clone();
+        let projection = blocking(move || projection.commit(&payload).map(|()| projection)).await??;
+        self.publisher.publish(projection.index(), &self.payload).await?;
+        let (generation, head) = (self.publisher.generation(), self.publisher.head());
+        let documents = projection.index().documents();
+        self.projection = Some(projection);
+        tracing::debug!(generation, head.seq, wal.lsn = %head.lsn, documents, "published");
+        (self.observer)(&Progress::Published { generation, seq: head.seq, lsn: head.lsn, documents });
+        Ok(())
+    }
+
+    fn settled(&mut self, settled: Settled) {
+        self.publisher.settled(settled);
+        self.session.confirm(settled.lsn);
+        (self.settlement, self.settled_at) = (None, Instant::now());
+    }
+
+    /// Makes everything visible durable and confirms it.
+    async fn settle(&mut self) -> Result<(), RunError> {
+        if self.settlement.is_some() {
+            let settled = finish(&mut self.settlement).await?;
+            self.settled(settled);
+        }
+        let settled = self.publisher.settle().run().await?;
+        self.settled(settled);
+        Ok(())
+    }
+}
+
+/// The settlement's end; never, when there is none.
+async fn finish(settlement: &mut Option<JoinHandle<Result<Settled, StoreError>>>) -> Result<Settled, RunError> {
+    let Some(running) = settlement else { return std::future::pending().await };
+    let ended = running.await.map_err(crate::publish::PublishError::Thread)?;
+    Ok(ended?)
+}
+
+impl Cursor {
+    fn apply(&mut self, projection: &mut Projection, event: ReplicationEvent) -> Result<(), ApplyError> {
+        match event {
+            ReplicationEvent::Begin { final_lsn, .. } => {
+                self.in_transaction = true;
+                self.skipping = final_lsn.as_u64() < self.applied.0;
+            }
+            ReplicationEvent::Commit { end_lsn, .. } => {
+                self.in_transaction = false;
+                self.advance(end_lsn.as_u64());
+            }
+            // The server has sent every commit before this position.
+            ReplicationEvent::KeepAlive { wal_end, .. } if !self.in_transaction => self.advance(wal_end.as_u64()),
+            ReplicationEvent::XLogData { data, .. } => {
+                let message = decode(data)?;
+                if !self.skipping || matches!(message, Message::Relation(_)) {
+                    projection.apply(message)?;
+                }
+            }
+            ReplicationEvent::KeepAlive { .. }
+            | ReplicationEvent::Message { .. }
+            | ReplicationEvent::StoppedAt { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, lsn: u64) {
+        self.position = self.position.max(Lsn(lsn));
+    }
+}
