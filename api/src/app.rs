@@ -1,6 +1,7 @@
 //! What every handler can reach: the database, the rooms, the settings. Cheap to clone; nothing in it changes after start.
 
 use crate::account::{LoginGate, Passwords};
+use crate::catalog::Layouts;
 use crate::config::Config;
 use crate::session::Sessions;
 use sqlx::PgPool;
@@ -26,6 +27,8 @@ pub struct Parts {
     pub login_gate: LoginGate,
     /// Sessions seen lately.
     pub sessions: Sessions,
+    /// Seat plans asked for lately.
+    pub layouts: Layouts,
     /// Cancelled when the process stops: long answers end by it.
     pub stop: CancellationToken,
 }

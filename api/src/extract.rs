@@ -26,15 +26,23 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "The body must be JSON")
-                .detail("send content-type: application/json"));
-        }
-        let bytes = body(request, state).await?;
+        let bytes = json_body(request, state).await?;
         let value: T = parse(&bytes)?;
         value.validate()?;
         Ok(Self(value))
     }
+}
+
+/// Reads a whole body that says it is JSON, within the limit.
+///
+/// # Errors
+/// 415 for another content type; 413 when it is larger; 400 when the connection broke.
+pub async fn json_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    if !is_json(request.headers()) {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "The body must be JSON")
+            .detail("send content-type: application/json"));
+    }
+    body(request, state).await
 }
 
 /// Reads a whole body within the limit.

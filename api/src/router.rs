@@ -2,6 +2,7 @@
 
 use crate::account;
 use crate::app::App;
+use crate::catalog;
 use crate::extract::BODY_BYTES_MAX;
 use crate::pages;
 use crate::problem::Problem;
@@ -12,7 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// Everything this process answers.
 pub fn router(app: App) -> Router {
-    let (described, _openapi) = OpenApiRouter::new().merge(account::router()).split_for_parts();
+    let (described, _openapi) =
+        OpenApiRouter::new().merge(account::router()).merge(catalog::router()).split_for_parts();
     Router::new()
         .merge(described)
         .merge(pages::router())

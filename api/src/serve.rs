@@ -2,6 +2,7 @@
 
 use crate::account::{LoginGate, Passwords};
 use crate::app::{App, Parts};
+use crate::catalog::Layouts;
 use crate::cli::{DatabaseArgs, DemoArgs, ServeArgs};
 use crate::config::{self, Config};
 use crate::demo::Demo;
@@ -31,6 +32,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         passwords: Passwords::new(2)?,
         login_gate: LoginGate::default(),
         sessions: Sessions::default(),
+        layouts: Layouts::default(),
         stop: stop.clone(),
     });
     console::say(&format!("ready http://{addr}"));

@@ -37,6 +37,18 @@ pub enum Status {
     Cancelled = 2,
 }
 
+impl Status {
+    /// Its name in the API and in Postgres.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Postponed => "postponed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// A row of `venue`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct VenueRow {

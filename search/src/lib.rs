@@ -3,9 +3,21 @@
 //! `schema` and `document` say what is indexed, `store`, `manifest` and `availability` how it travels, `Replica` keeps a local
 //! copy that never goes backwards, `View` answers from one moment of it. Nothing here writes an index or speaks to Postgres.
 
+pub mod answer;
 pub mod availability;
+mod bits;
+mod columns;
 pub mod document;
 pub mod fold;
 pub mod manifest;
+mod names;
+mod overlay;
+pub mod replica;
+pub mod request;
 pub mod schema;
 pub mod store;
+mod view;
+
+pub use replica::Replica;
+pub use request::{BadParameter, Request};
+pub use view::{SearchError, View};

@@ -1,0 +1,352 @@
+//! Events as organizers keep them: add, change, cancel. What is sold keeps its meaning: plan and currency stand once a seat is taken.
+
+use super::event_record::{self as record, Fields, Locked};
+use super::{IfMatch, Written, is_instant, text};
+use crate::app::App;
+use crate::extract::{Id, Json};
+use crate::problem::{Problem, ProblemBody, violates};
+use crate::session::Organizer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use garde::Validate;
+use jiff::Timestamp;
+use model::{ArtistId, Currency, EventId, TierNo, VenueId};
+use search::document::{EventDocument, Status, Tier};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create, change)).routes(routes!(change_by_path, cancel))
+}
+
+/// An event's fields. For a new event `title`, `venue_id`, `starts_at`, `layout_hash`, `currency` and `tiers` are needed; in a
+/// change, what is left out stays.
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct EventBody {
+    /// Which event to change; only in the body of `PUT /event`.
+    #[garde(skip)]
+    event_id: Option<EventId>,
+    #[garde(inner(custom(text(500))))]
+    title: Option<String>,
+    #[garde(length(chars, max = 20_000))]
+    description: Option<String>,
+    #[garde(skip)]
+    venue_id: Option<VenueId>,
+    #[garde(length(max = 16), inner(inner(custom(text(100)))))]
+    genres: Option<Vec<String>>,
+    #[garde(length(max = 100), dive)]
+    works: Option<Vec<Work>>,
+    /// Who appears, in the order of the bill.
+    #[garde(length(max = 200), dive)]
+    artists: Option<Vec<Billing>>,
+    /// An address on this site (`/…`) or `https://…`.
+    #[garde(inner(custom(is_address)))]
+    image: Option<String>,
+    #[garde(skip)]
+    status: Option<Status>,
+    #[garde(inner(custom(is_instant)))]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    starts_at: Option<Timestamp>,
+    #[garde(inner(custom(is_instant)))]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ends_at: Option<Timestamp>,
+    /// The seat plan, from `POST /layout`.
+    #[garde(length(max = 64))]
+    layout_hash: Option<String>,
+    #[garde(skip)]
+    currency: Option<Currency>,
+    /// What the plan's tiers cost; a tier that is not here is not for sale.
+    #[garde(length(min = 1, max = 1000), dive)]
+    tiers: Option<Vec<TierPrice>>,
+    /// The sale's first instant; at once when left out.
+    #[garde(inner(custom(is_instant)))]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    sale_opens_at: Option<Timestamp>,
+    /// The first instant after the sale; the event's start when left out.
+    #[garde(inner(custom(is_instant)))]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    sale_closes_at: Option<Timestamp>,
+    /// How long a hold lives, in seconds.
+    #[garde(range(min = 1, max = 86_400))]
+    hold_ttl_s: Option<i32>,
+    /// Seats one buyer may have.
+    #[garde(range(min = 1, max = 1000))]
+    buyer_limit: Option<i32>,
+}
+
+/// A piece on the programme.
+#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Work {
+    #[garde(custom(text(300)))]
+    composer: String,
+    #[garde(custom(text(500)))]
+    title: String,
+    #[garde(inner(custom(text(500))))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    movement: Option<String>,
+    #[garde(inner(custom(text(300))))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conductor: Option<String>,
+}
+
+/// Someone on the bill.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Billing {
+    #[garde(skip)]
+    artist_id: ArtistId,
+    /// composer, conductor, orchestra, or an instrument or voice.
+    #[garde(custom(text(100)))]
+    role: String,
+}
+
+/// What a tier costs.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct TierPrice {
+    /// The tier's number in the seat plan.
+    #[garde(skip)]
+    tier: TierNo,
+    #[garde(custom(text(100)))]
+    name: String,
+    /// Minor units.
+    #[garde(range(min = 0, max = 100_000_000_000))]
+    price: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes its context so")]
+fn is_address(image: &str, _: &()) -> garde::Result {
+    let ours = image.starts_with('/') && !image.starts_with("//");
+    let plain = image.len() <= 1000 && image.bytes().all(|byte| byte.is_ascii_graphic());
+    if plain && (ours || image.starts_with("https://")) {
+        return Ok(());
+    }
+    Err(garde::Error::new("is an address: /… or https://…"))
+}
+
+/// Add an event
+#[utoipa::path(post, path = "/event", tag = "catalog", responses(
+    (status = 201, body = EventDocument), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 422, body = ProblemBody)))]
+async fn create(
+    State(app): State<App>,
+    organizer: Organizer,
+    Json(body): Json<EventBody>,
+) -> Result<Written<EventDocument>, Problem> {
+    if body.event_id.is_some() {
+        return Err(Problem::invalid("event_id", "is given by the server"));
+    }
+    let event_id = EventId::new();
+    let mut db = app.pool.acquire().await?;
+    let mut transaction = db.begin().await?;
+    let mut fields = new_fields(&body)?;
+    settle(&mut transaction, &body, &mut fields).await?;
+    record::insert(&mut transaction, event_id, organizer.0.user_id, &fields).await.map_err(refusal)?;
+    let event = finish(&mut transaction, event_id, body).await?;
+    transaction.commit().await?;
+    Written::after_commit(&mut db, StatusCode::CREATED, event.version, event).await
+}
+
+/// Change an event named in the body
+#[utoipa::path(put, path = "/event", tag = "catalog", responses(
+    (status = 200, body = EventDocument), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody), (status = 409, description = "`has-sales`", body = ProblemBody),
+    (status = 412, body = ProblemBody), (status = 422, body = ProblemBody)))]
+async fn change(
+    State(app): State<App>,
+    organizer: Organizer,
+    if_match: IfMatch,
+    Json(body): Json<EventBody>,
+) -> Result<Written<EventDocument>, Problem> {
+    let event_id = body.event_id.ok_or_else(|| Problem::invalid("event_id", "says which event to change"))?;
+    apply(&app, &organizer, &if_match, event_id, body).await
+}
+
+/// Change an event
+#[utoipa::path(put, path = "/event/{event_id}", tag = "catalog", params(("event_id" = EventId, Path)), responses(
+    (status = 200, body = EventDocument), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody), (status = 409, description = "`has-sales`", body = ProblemBody),
+    (status = 412, body = ProblemBody), (status = 422, body = ProblemBody)))]
+async fn change_by_path(
+    State(app): State<App>,
+    organizer: Organizer,
+    Id(event_id): Id<EventId>,
+    if_match: IfMatch,
+    Json(body): Json<EventBody>,
+) -> Result<Written<EventDocument>, Problem> {
+    if body.event_id.is_some_and(|named| named != event_id) {
+        return Err(Problem::invalid("event_id", "is not the event of the path"));
+    }
+    apply(&app, &organizer, &if_match, event_id, body).await
+}
+
+/// Cancel an event; it stays, marked as cancelled, and takes no more reservations
+#[utoipa::path(delete, path = "/event/{event_id}", tag = "catalog", params(("event_id" = EventId, Path)), responses(
+    (status = 200, body = EventDocument), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody), (status = 412, body = ProblemBody)))]
+async fn cancel(
+    State(app): State<App>,
+    organizer: Organizer,
+    Id(event_id): Id<EventId>,
+    if_match: IfMatch,
+) -> Result<Written<EventDocument>, Problem> {
+    let body = EventBody { status: Some(Status::Cancelled), ..EventBody::default() };
+    apply(&app, &organizer, &if_match, event_id, body).await
+}
+
+async fn apply(
+    app: &App,
+    organizer: &Organizer,
+    if_match: &IfMatch,
+    event_id: EventId,
+    body: EventBody,
+) -> Result<Written<EventDocument>, Problem> {
+    let mut db = app.pool.acquire().await?;
+    let mut transaction = db.begin().await?;
+    let locked = record::lock(&mut transaction, event_id).await?;
+    let Locked { organizer_id, version, mut fields } = locked.ok_or_else(no_such_event)?;
+    if !organizer.owns(organizer_id) {
+        return Err(Problem::forbidden("this event belongs to another organizer"));
+    }
+    if_match.check(version)?;
+    overlay(&body, &mut fields);
+    settle(&mut transaction, &body, &mut fields).await?;
+    record::update(&mut transaction, event_id, version, &fields).await.map_err(refusal)?;
+    let event = finish(&mut transaction, event_id, body).await?;
+    transaction.commit().await?;
+    Written::after_commit(&mut db, StatusCode::OK, event.version, event).await
+}
+
+pub(crate) fn no_such_event() -> Problem {
+    Problem::not_found("no-such-event", "There is no such event")
+}
+
+fn refusal(error: sqlx::Error) -> Problem {
+    if violates(&error, "event_keeps_its_plan") {
+        return Problem::new(StatusCode::CONFLICT, "has-sales", "Seats of this event are held or sold")
+            .detail("its seat plan and currency cannot change any more")
+            .with("fields", json!(["layout_hash", "currency"]));
+    }
+    if violates(&error, "event_venue_id_fkey") {
+        return Problem::invalid("venue_id", "names no venue");
+    }
+    error.into()
+}
+
+/// What a new event starts from.
+fn new_fields(body: &EventBody) -> Result<Fields, Problem> {
+    let required = [
+        ("title", body.title.is_none()),
+        ("venue_id", body.venue_id.is_none()),
+        ("starts_at", body.starts_at.is_none()),
+        ("layout_hash", body.layout_hash.is_none()),
+        ("currency", body.currency.is_none()),
+        ("tiers", body.tiers.is_none()),
+    ];
+    let missing = required.iter().filter(|(_, missing)| *missing);
+    let missing: Vec<_> = missing.map(|(field, _)| ((*field).to_owned(), "is required".to_owned())).collect();
+    let (Some(venue_id), Some(starts_at), true) = (body.venue_id, body.starts_at, missing.is_empty()) else {
+        return Err(Problem::invalid_fields(&missing));
+    };
+    let mut fields = Fields {
+        title: String::new(),
+        description: String::new(),
+        venue_id,
+        genres: Vec::new(),
+        works: json!([]),
+        image: None,
+        status: Status::Scheduled,
+        starts_at,
+        ends_at: None,
+        layout_hash: String::new(),
+        capacity: 0,
+        currency: String::new(),
+        sale_opens_at: Timestamp::now().min(starts_at - jiff::SignedDuration::from_secs(1)),
+        sale_closes_at: starts_at,
+        hold_ttl_s: 600,
+        buyer_limit: 8,
+    };
+    overlay(body, &mut fields);
+    Ok(fields)
+}
+
+/// Writes what the body says over `fields`.
+fn overlay(body: &EventBody, fields: &mut Fields) {
+    fn set<T: Clone>(field: &mut T, to: Option<&T>) {
+        if let Some(to) = to {
+            field.clone_from(to);
+        }
+    }
+    set(&mut fields.title, body.title.as_ref().map(|title| title.trim().to_owned()).as_ref());
+    set(&mut fields.description, body.description.as_ref());
+    set(&mut fields.venue_id, body.venue_id.as_ref());
+    set(&mut fields.genres, body.genres.as_ref());
+    set(&mut fields.works, body.works.as_ref().map(|works| json!(works)).as_ref());
+    fields.image = body.image.clone().or(fields.image.take());
+    set(&mut fields.status, body.status.as_ref());
+    set(&mut fields.starts_at, body.starts_at.as_ref());
+    fields.ends_at = body.ends_at.or(fields.ends_at);
+    set(&mut fields.layout_hash, body.layout_hash.as_ref());
+    set(&mut fields.currency, body.currency.map(String::from).as_ref());
+    set(&mut fields.sale_opens_at, body.sale_opens_at.as_ref());
+    set(&mut fields.sale_closes_at, body.sale_closes_at.as_ref());
+    set(&mut fields.hold_ttl_s, body.hold_ttl_s.as_ref());
+    set(&mut fields.buyer_limit, body.buyer_limit.as_ref());
+}
+
+/// Checks what needs more than one field, and takes the capacity from the plan.
+async fn settle(db: &mut PgConnection, body: &EventBody, fields: &mut Fields) -> Result<(), Problem> {
+    if fields.ends_at.is_some_and(|end| end <= fields.starts_at) {
+        return Err(Problem::invalid("ends_at", "is after starts_at"));
+    }
+    if fields.sale_opens_at >= fields.sale_closes_at {
+        return Err(Problem::invalid("sale_closes_at", "is after sale_opens_at"));
+    }
+    if body.layout_hash.is_none() && body.tiers.is_none() {
+        return Ok(());
+    }
+    let plan = record::plan(db, &fields.layout_hash).await?;
+    let (capacity, tier_count) = plan.ok_or_else(|| Problem::invalid("layout_hash", "names no seat plan"))?;
+    fields.capacity = capacity;
+    let mut seen = std::collections::HashSet::new();
+    for (i, tier) in body.tiers.iter().flatten().enumerate() {
+        if usize::from(tier.tier) >= tier_count {
+            return Err(Problem::invalid(
+                &format!("tiers[{i}].tier"),
+                format!("is below {tier_count}, the plan's tiers"),
+            ));
+        }
+        if !seen.insert(tier.tier) {
+            return Err(Problem::invalid(&format!("tiers[{i}].tier"), "stands twice"));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the bill and the prices, and reads the whole event back.
+async fn finish(db: &mut PgConnection, event_id: EventId, body: EventBody) -> Result<EventDocument, Problem> {
+    if let Some(artists) = body.artists {
+        let (ids, roles): (Vec<_>, Vec<_>) =
+            artists.into_iter().map(|billing| (billing.artist_id, billing.role)).unzip();
+        record::replace_artists(db, event_id, &ids, &roles).await.map_err(|error| {
+            if violates(&error, "event_artist_artist_id_fkey") {
+                return Problem::invalid("artists", "names an artist there is none of");
+            }
+            error.into()
+        })?;
+    }
+    if let Some(tiers) = body.tiers {
+        let tiers: Vec<_> = tiers
+            .into_iter()
+            .map(|tier| Tier { tier: tier.tier, name: tier.name.trim().to_owned(), price: tier.price })
+            .collect();
+        record::replace_tiers(db, event_id, &tiers).await?;
+    }
+    record::read(db, event_id).await?.ok_or_else(no_such_event)
+}

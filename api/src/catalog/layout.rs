@@ -1,0 +1,165 @@
+//! Seat plans: immutable, named by their hash, the same bytes for everyone for ever.
+//!
+//! A plan is compressed once and kept in memory while it is asked for; it is parsed only when it is stored.
+
+use crate::app::App;
+use crate::extract;
+use crate::problem::{Problem, ProblemBody};
+use crate::session::Organizer;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use model::SeatPlan;
+use moka::future::Cache;
+use serde::Serialize;
+use sqlx::PgPool;
+use std::io::Write as _;
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The largest plan as JSON: 200,000 seats fit.
+const PLAN_BYTES_MAX: usize = 24 << 20;
+/// Memory for plans that are asked for.
+const KEPT_BYTES_MAX: u64 = 128 << 20;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    let create = OpenApiRouter::new().routes(routes!(create)).layer(DefaultBodyLimit::max(PLAN_BYTES_MAX));
+    OpenApiRouter::new().merge(create).routes(routes!(read))
+}
+
+/// A plan as it is served.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Canonical JSON.
+    pub json: Bytes,
+    /// The same, compressed.
+    pub gzip: Bytes,
+}
+
+/// Plans asked for lately. Cheap to clone.
+#[derive(Clone)]
+pub struct Layouts {
+    kept: Cache<String, Plan>,
+}
+
+impl Default for Layouts {
+    fn default() -> Self {
+        let weight = |_: &String, plan: &Plan| u32::try_from(plan.json.len() + plan.gzip.len()).unwrap_or(u32::MAX);
+        Self { kept: Cache::builder().weigher(weight).max_capacity(KEPT_BYTES_MAX).build() }
+    }
+}
+
+impl Layouts {
+    /// The plan of this hash. Many asking at once cost one query.
+    ///
+    /// # Errors
+    /// 404 `no-such-layout`, or when the database fails.
+    pub async fn get(&self, pool: &PgPool, hash: &str) -> Result<Plan, Problem> {
+        let known = hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if !known {
+            return Err(no_such_layout());
+        }
+        let loaded = self.kept.try_get_with_by_ref(hash, load(pool, hash)).await;
+        loaded.map_err(|error: Arc<LoadError>| match error.as_ref() {
+            LoadError::Missing => no_such_layout(),
+            error @ (LoadError::Database(_) | LoadError::Compress(_) | LoadError::Stopping) => Problem::internal(error),
+        })
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum LoadError {
+    #[error("there is no such layout")]
+    Missing,
+    #[error("load a layout")]
+    Database(#[from] sqlx::Error),
+    #[error("compress a layout")]
+    Compress(#[from] std::io::Error),
+    #[error("load a layout: stopping")]
+    Stopping,
+}
+
+fn no_such_layout() -> Problem {
+    Problem::not_found("no-such-layout", "There is no such seat plan")
+}
+
+async fn load(pool: &PgPool, hash: &str) -> Result<Plan, LoadError> {
+    let plan = sqlx::query_scalar!("select plan from layout where layout_hash = $1", hash).fetch_optional(pool).await?;
+    let json = Bytes::from(plan.ok_or(LoadError::Missing)?);
+    let bytes = json.clone();
+    let gzip = tokio::task::spawn_blocking(move || {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(&bytes)?;
+        encoder.finish()
+    });
+    let gzip = gzip.await.map_err(|_| LoadError::Stopping)??;
+    Ok(Plan { json, gzip: gzip.into() })
+}
+
+/// A plan that was stored.
+#[derive(Serialize, ToSchema)]
+struct Stored {
+    /// The SHA-256 of its canonical JSON, in hexadecimal.
+    layout_hash: String,
+    capacity: usize,
+}
+
+/// Store a seat plan; storing it again changes nothing
+#[utoipa::path(post, path = "/layout", tag = "catalog", request_body = SeatPlan, responses(
+    (status = 201, body = Stored), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 413, body = ProblemBody), (status = 422, body = ProblemBody)))]
+async fn create(
+    State(app): State<App>,
+    _organizer: Organizer,
+    request: Request,
+) -> Result<(StatusCode, axum::Json<Stored>), Problem> {
+    let bytes = extract::json_body(request, &app).await?;
+    let parsed = tokio::task::spawn_blocking(move || {
+        let plan: SeatPlan = extract::parse(&bytes)?;
+        let plan = plan.checked().map_err(|error| Problem::invalid("plan", error.to_string()))?;
+        let (hash, json) = plan.canonical().map_err(|error| Problem::invalid("plan", error.to_string()))?;
+        Ok::<_, Problem>((hash, json, plan.capacity(), plan.name))
+    });
+    let (layout_hash, json, capacity, name) = parsed.await.map_err(|error| Problem::internal(&error))??;
+    if name.trim().is_empty() {
+        return Err(Problem::invalid("name", "is at least one character"));
+    }
+    let seats = i32::try_from(capacity).map_err(|error| Problem::internal(&error))?;
+    let statement = sqlx::query!(
+        "insert into layout (layout_hash, name, capacity, plan) values ($1, $2, $3, $4) on conflict do nothing",
+        layout_hash,
+        name,
+        seats,
+        json
+    );
+    statement.execute(&app.pool).await?;
+    Ok((StatusCode::CREATED, axum::Json(Stored { layout_hash, capacity })))
+}
+
+/// An immutable seat plan
+#[utoipa::path(get, path = "/layout/{hash}", tag = "catalog", params(("hash" = String, Path)), responses(
+    (status = 200, body = SeatPlan), (status = 304),
+    (status = 404, description = "`no-such-layout`", body = ProblemBody)))]
+async fn read(State(app): State<App>, Path(hash): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    let plan = app.layouts.get(&app.pool, &hash).await?;
+    let accepts = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let etag = HeaderValue::try_from(format!("\"{hash}\"")).map_err(|error| Problem::internal(&error))?;
+    let fixed = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
+        (header::VARY, HeaderValue::from_static("accept-encoding")),
+        (header::ETAG, etag.clone()),
+    ];
+    if headers.get_all(header::IF_NONE_MATCH).iter().any(|seen| *seen == etag) {
+        return Ok((StatusCode::NOT_MODIFIED, fixed).into_response());
+    }
+    if accepts.split(',').any(|coding| coding.trim().split(';').next() == Some("gzip")) {
+        return Ok((fixed, [(header::CONTENT_ENCODING, "gzip")], plan.gzip).into_response());
+    }
+    Ok((fixed, plan.json).into_response())
+}

@@ -1,0 +1,182 @@
+//! What a search answers: exactly the bodies of `GET /event`, `GET /event/{event_id}` and `GET /event/suggest`.
+
+use crate::document::{ArtistName, EventDocument, Status};
+use crate::request::{Availability, OnSale};
+use jiff::Timestamp;
+use model::{ArtistId, EventId, Lsn, VenueId};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// A page of hits.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Answer {
+    /// The page.
+    pub hits: Vec<Hit>,
+    /// How many there are on all pages; exact.
+    pub total: u64,
+    /// Counts by facet, each ignoring its own filter; the most frequent values first.
+    pub facets: BTreeMap<&'static str, Vec<FacetCount>>,
+    /// The next page's cursor; none on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// The words that were looked for instead of those that stand nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub did_you_mean: Option<String>,
+    /// How far Postgres's log is in this answer.
+    #[schema(value_type = String)]
+    pub as_of: Lsn,
+    /// Time spent, in milliseconds.
+    pub took_ms: f64,
+    /// True when the answer comes from Postgres, without words and facets, because there is no index.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub degraded: bool,
+}
+
+/// An event as lists show it.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Hit {
+    /// Its id.
+    pub event_id: EventId,
+    /// What it is called.
+    pub title: String,
+    /// When it begins.
+    #[schema(value_type = String, format = DateTime)]
+    pub starts_at: Timestamp,
+    /// When it ends, if known.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ends_at: Option<Timestamp>,
+    /// When it begins on the venue's clocks, without a zone.
+    pub local_start: String,
+    /// The venue's IANA zone.
+    pub timezone: String,
+    /// Whether it takes place.
+    pub status: Status,
+    /// Where.
+    pub venue: VenueBrief,
+    /// Who.
+    pub artists: Vec<ArtistName>,
+    /// An image's id or address.
+    pub image: Option<String>,
+    /// Genres, the first leading.
+    pub genres: Vec<String>,
+    /// The lowest price left, in minor units; null when nothing is.
+    pub price_min: Option<i64>,
+    /// The highest price, in minor units.
+    pub price_max: Option<i64>,
+    /// What the prices are in.
+    pub currency: String,
+    /// Seats neither held nor sold.
+    pub seats_left: u32,
+    /// All seats.
+    pub seats_total: u32,
+    /// How much is left.
+    pub availability: Availability,
+    /// State of the sale.
+    pub on_sale: OnSale,
+    /// When the sale opens.
+    #[schema(value_type = String, format = DateTime)]
+    pub sale_opens_at: Timestamp,
+    /// Distance from `lat` and `lon`, when they were given and the venue's place is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distance_km: Option<f64>,
+    /// Where the words stand, as HTML with nothing in it but text and `<mark>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub highlight: Option<Highlight>,
+    /// How well it matches, when sorted by relevance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f32>,
+}
+
+/// A venue as hits show it.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct VenueBrief {
+    /// Its id.
+    pub venue_id: VenueId,
+    /// Its name.
+    pub name: String,
+    /// Its city.
+    pub city: String,
+    /// State, province or canton.
+    pub region: Option<String>,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    /// Degrees north.
+    pub lat: Option<f64>,
+    /// Degrees east.
+    pub lon: Option<f64>,
+}
+
+/// Where the words of a search stand; every text is safe HTML.
+#[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
+pub struct Highlight {
+    /// The title.
+    pub title: String,
+    /// The parts of the event beside the title in which a word stands, the first few.
+    pub parts: Vec<String>,
+}
+
+/// A value of a facet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct FacetCount {
+    /// The value, as the filter of the facet's name takes it.
+    pub value: String,
+    /// Hits with it.
+    pub count: u64,
+    /// The venue's or artist's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Uuid>,
+}
+
+/// A whole event with what is live about it.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct EventAnswer {
+    /// The event.
+    #[serde(flatten)]
+    pub event: EventDocument,
+    /// When it begins on the venue's clocks, without a zone.
+    pub local_start: String,
+    /// The venue's IANA zone.
+    pub timezone: String,
+    /// The lowest price left, in minor units; null when nothing is.
+    pub price_min: Option<i64>,
+    /// The highest price, in minor units.
+    pub price_max: Option<i64>,
+    /// Seats neither held nor sold.
+    pub seats_left: u32,
+    /// All seats.
+    pub seats_total: u32,
+    /// How much is left.
+    pub availability: Availability,
+    /// State of the sale.
+    pub on_sale: OnSale,
+    /// How far Postgres's log is in this answer.
+    #[schema(value_type = String)]
+    pub as_of: Lsn,
+}
+
+/// What someone may be about to type.
+#[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
+pub struct Suggestions {
+    /// Events by title.
+    pub events: Vec<Suggestion<EventId>>,
+    /// Artists.
+    pub artists: Vec<Suggestion<ArtistId>>,
+    /// Venues.
+    pub venues: Vec<Suggestion<VenueId>>,
+    /// Cities; their id is their name.
+    pub cities: Vec<Suggestion<String>>,
+}
+
+/// One suggestion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Suggestion<Id> {
+    /// What it is.
+    pub id: Id,
+    /// Its name.
+    pub text: String,
+    /// Its name as safe HTML with `<mark>` around what was typed.
+    pub highlight: String,
+    /// An event's own figure; of the others, how many events are coming up.
+    pub popularity: u64,
+}

@@ -1,0 +1,266 @@
+//! A local copy of the published index that follows the store and never goes backwards.
+//!
+//! Readers take the current [`View`] and keep it as long as they like; [`Replica::run`] makes the next one beside it and swaps.
+//! A round that fails (store away, pack damaged, indexer dead) changes nothing: the last view answers on. Log positions of
+//! views only rise, also over a change of generation.
+
+mod fetch;
+
+use crate::availability;
+use crate::manifest::{Alias, Head, Manifest, ReadError};
+use crate::overlay::Overlay;
+use crate::store::Store;
+use crate::view::{SearchError, Shared, View};
+use arc_swap::ArcSwapOption;
+use fetch::{Directory, FetchError};
+use model::Lsn;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How a replica behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How often the store is asked when nothing in this process says that it changed.
+    pub poll_interval: Duration,
+    /// How long a newer HEAD may be known but not shown before the replica counts as not ready.
+    pub lag_max: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { poll_interval: Duration::from_millis(25), lag_max: Duration::from_secs(10) }
+    }
+}
+
+/// A handle on the local copy; clones share it.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    work_dir: PathBuf,
+    options: Options,
+    view: ArcSwapOption<View>,
+    overlay: Arc<Overlay>,
+    shown: watch::Sender<Lsn>,
+    behind: AtomicBool,
+}
+
+/// The work directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("make the replica's directory {path}")]
+pub struct OpenError {
+    path: String,
+    source: std::io::Error,
+}
+
+/// The wait was over before the index was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the index is at {shown}, not yet at {wanted}")]
+pub struct NotYet {
+    /// What was waited for.
+    pub wanted: Lsn,
+    /// What is there.
+    pub shown: Lsn,
+}
+
+/// A round did not get to the newest view; the next one tries again.
+#[derive(Debug, thiserror::Error)]
+enum RoundError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Open(#[from] SearchError),
+    #[error("the replica's task was cut off")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// What a running replica remembers from round to round.
+struct Progress {
+    generation: u32,
+    shared: Shared,
+    directory: Option<Directory>,
+    /// The last batch of the availability log that was applied.
+    applied: u64,
+    failing: bool,
+}
+
+impl Replica {
+    /// Makes a replica of `store` that keeps its files under `work_dir`; nothing is read before [`Replica::run`].
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub fn open(store: Store, work_dir: impl Into<PathBuf>, options: Options) -> Result<Self, OpenError> {
+        let work_dir = work_dir.into();
+        std::fs::create_dir_all(&work_dir)
+            .map_err(|source| OpenError { path: work_dir.display().to_string(), source })?;
+        let inner = Inner {
+            store,
+            work_dir,
+            options,
+            view: ArcSwapOption::empty(),
+            overlay: Arc::default(),
+            shown: watch::Sender::new(Lsn::default()),
+            behind: AtomicBool::new(false),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The newest view; none before the first was made.
+    #[must_use]
+    pub fn current(&self) -> Option<Arc<View>> {
+        self.inner.view.load_full()
+    }
+
+    /// Whether searches can be answered, and not from a view that is long behind what is published. A dead indexer publishes
+    /// nothing, so it makes no replica unready.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        self.inner.view.load().is_some() && !self.inner.behind.load(Ordering::Relaxed)
+    }
+
+    /// How far Postgres's log is in the newest view; changes are seen through the receiver.
+    #[must_use]
+    pub fn shown(&self) -> watch::Receiver<Lsn> {
+        self.inner.shown.subscribe()
+    }
+
+    /// Waits until what was committed at `lsn` is in the newest view.
+    ///
+    /// # Errors
+    /// [`NotYet`] after `timeout`.
+    pub async fn wait_for(&self, lsn: Lsn, timeout: Duration) -> Result<(), NotYet> {
+        let mut shown = self.shown();
+        let there = tokio::time::timeout(timeout, shown.wait_for(|at| *at >= lsn)).await;
+        match there {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(NotYet { wanted: lsn, shown: *self.inner.shown.borrow() }),
+        }
+    }
+
+    /// Follows the store until `stop`. To be run once per replica. Cancelling loses nothing: files are taken up when they are
+    /// whole.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut changes = self.inner.store.changes();
+        let mut progress = Progress::new(0, &self.inner.overlay);
+        let mut lagging_since = None;
+        while !stop.is_cancelled() {
+            changes.mark_unchanged();
+            let round = tokio::select! {
+                () = stop.cancelled() => return,
+                round = self.round(&mut progress) => round,
+            };
+            self.note(&mut progress, &round, &mut lagging_since);
+            let wait =
+                if round.is_ok() { self.inner.options.poll_interval } else { 8 * self.inner.options.poll_interval };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = changes.changed(), if round.is_ok() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    fn note(
+        &self,
+        progress: &mut Progress,
+        round: &Result<(), RoundError>,
+        lagging_since: &mut Option<tokio::time::Instant>,
+    ) {
+        match round {
+            Ok(()) => {
+                *lagging_since = None;
+                progress.failing = false;
+            }
+            Err(error) => {
+                lagging_since.get_or_insert_with(tokio::time::Instant::now);
+                if !progress.failing {
+                    tracing::warn!(error = error as &dyn std::error::Error, "the replica keeps its last view");
+                    progress.failing = true;
+                }
+            }
+        }
+        let behind = lagging_since.is_some_and(|since| since.elapsed() > self.inner.options.lag_max);
+        self.inner.behind.store(behind, Ordering::Relaxed);
+    }
+
+    /// Reads what is published, and shows it when it is newer. Availability is read after HEAD and applied before the swap: a
+    /// view then has at least the availability of its log position.
+    async fn round(&self, progress: &mut Progress) -> Result<(), RoundError> {
+        let Some((alias, _)) = Alias::read(&self.inner.store).await? else { return Ok(()) };
+        let Some((head, _)) = Head::read(&self.inner.store, alias.generation).await? else { return Ok(()) };
+        self.apply_availability(progress).await?;
+        let shown = self.current().map(|view| (view.generation, view.head));
+        if !is_newer(shown, (alias.generation, head)) {
+            return Ok(());
+        }
+        if progress.generation != alias.generation {
+            let applied = progress.applied;
+            *progress = Progress { applied, ..Progress::new(alias.generation, &self.inner.overlay) };
+        }
+        let view = self.make(progress, head).await?;
+        self.inner.view.store(Some(Arc::clone(&view)));
+        self.inner.shown.send_replace(head.lsn);
+        if let Some(directory) = &mut progress.directory {
+            directory.shown(&view);
+            directory.collect();
+        }
+        tracing::debug!(wal.lsn = %head.lsn, index.seq = head.seq, "showing a newer view");
+        Ok(())
+    }
+
+    async fn make(&self, progress: &mut Progress, head: Head) -> Result<Arc<View>, RoundError> {
+        let generation = progress.generation;
+        let manifest = Manifest::read(&self.inner.store, generation, &head).await?;
+        let directory = match &mut progress.directory {
+            Some(directory) => directory,
+            none => none.insert(Directory::open(&self.inner.work_dir, generation).await?),
+        };
+        directory.fetch(&self.inner.store, &manifest).await?;
+        let (path, shared) = (directory.path().to_owned(), progress.shared.clone());
+        let opened = tokio::task::spawn_blocking(move || View::open(&path, generation, head, &shared)).await?;
+        if opened.is_err() {
+            // Files that passed their check and cannot be opened: begin again from nothing.
+            progress.directory = None;
+            fetch::wipe(&self.inner.work_dir, generation);
+        }
+        Ok(Arc::new(opened?))
+    }
+
+    async fn apply_availability(&self, progress: &mut Progress) -> Result<(), RoundError> {
+        let Some((head, _)) = availability::read_head(&self.inner.store).await? else { return Ok(()) };
+        if head.seq == progress.applied {
+            return Ok(());
+        }
+        // A log that is shorter than what was read is another log; versions keep older cells from winning.
+        let from = if head.seq < progress.applied { 0 } else { progress.applied };
+        let changes = availability::read_after(&self.inner.store, from, &head).await?;
+        self.inner.overlay.apply(&changes);
+        progress.applied = head.seq;
+        Ok(())
+    }
+}
+
+impl Progress {
+    fn new(generation: u32, overlay: &Arc<Overlay>) -> Self {
+        Self { generation, shared: Shared::new(overlay), directory: None, applied: 0, failing: false }
+    }
+}
+
+/// Whether a published state may follow the shown one: a later manifest of its generation, or another generation that has
+/// caught up with it.
+fn is_newer(shown: Option<(u32, Head)>, published: (u32, Head)) -> bool {
+    let Some((generation, head)) = shown else { return true };
+    let (next_generation, next) = published;
+    let later = next_generation != generation || (next.seq, next.epoch) > (head.seq, head.epoch);
+    later && next.lsn >= head.lsn
+}
