@@ -121,6 +121,7 @@ create table ticket (
 );
 create unique index ticket_one_live on ticket (event_id, seat_no) where state <> 'void';
 create index ticket_id on ticket (ticket_id);
+create index ticket_order on ticket (event_id, order_id);
 create index ticket_holder on ticket (holder, event_id);
 
 create table buyer_quota (

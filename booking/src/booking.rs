@@ -1,14 +1,32 @@
 //! The face of the booking core: what the HTTP layer calls. Each method is one push into an event's queue or one read.
+//!
+//! What is decided is decided in the lanes; here commands are made and answers described.
 
+mod payments;
+mod read;
+mod watch;
+
+use crate::clock::Clock;
 use crate::failure::Failure;
-use crate::order::{BuyError, Checkout, Effect, InboxEntry, Order, PaymentAttempt, Report, ReportError, Ticket};
-use crate::reservation::{ExtendError, ReleaseError, Reservation, ReserveError, ReserveRequest};
-use crate::seats::{SeatStates, SeatUpdate, SeatsError, SeatsSince};
+use crate::lane::fact::RequestHash;
+use crate::lane::{Command, Done, Hold, Refusal};
+use crate::order::{BuyError, Checkout};
+use crate::plans::Plans;
+use crate::reservation::{Ask, ExtendError, ReleaseError, Reservation, ReserveError, ReserveRequest};
+use crate::seats::board::Board;
+use crate::shell::{Answer, Connections, Lanes, Refused};
+use crate::table;
 use jiff::Timestamp;
-use model::{EventId, HoldId, OrderId, PaymentId, TicketId, UserId};
-use std::future::pending;
+use model::{EventId, HoldId, UserId};
+use sha2::{Digest, Sha256};
+use sqlx::PgPool;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// Events the sweeper wakes at a time.
+const SWEEP_MAX: i64 = 256;
 
 /// How the booking core runs.
 #[derive(Clone)]
@@ -44,7 +62,13 @@ impl Settings {
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings").field("batch_max", &self.batch_max).finish_non_exhaustive()
+        f.debug_struct("Settings")
+            .field("connections_max", &self.connections_max)
+            .field("queue_max", &self.queue_max)
+            .field("batch_max", &self.batch_max)
+            .field("idle_s", &self.idle_s)
+            .field("sweep_s", &self.sweep_s)
+            .finish_non_exhaustive()
     }
 }
 
@@ -61,52 +85,97 @@ pub enum OpenError {
 
 /// The booking core. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Booking {}
-
-/// A running seat map: a snapshot, then every change.
-#[derive(Debug)]
-pub struct Subscription {}
-
-impl Subscription {
-    /// The next message; `None` when the server stops. Cancel-safe.
-    pub async fn next(&mut self) -> Option<SeatUpdate> {
-        pending().await
-    }
+pub struct Booking {
+    lanes: Arc<Lanes>,
+    pool: PgPool,
+    plans: Plans,
+    /// Boards of events without a lane, kept a while for those who ask again.
+    boards: moka::future::Cache<EventId, Arc<Board>>,
+    stop: CancellationToken,
 }
 
-#[expect(clippy::unused_async, unused_variables, clippy::missing_errors_doc, reason = "the shape comes first")]
 impl Booking {
-    /// Connects, prepares, starts the sweeper.
+    /// Connects, prepares every statement once, starts the sweeper. Runs until `stop`; its tasks are in `tracker`.
+    ///
+    /// # Errors
+    /// When the URL is none, nobody answers there, or the tables are not there.
     pub async fn open(
         settings: Settings,
-        pool: sqlx::PgPool,
+        pool: PgPool,
         tracker: TaskTracker,
         stop: CancellationToken,
     ) -> Result<Self, OpenError> {
-        Ok(Self {})
+        let config = settings.database_url.parse().map_err(OpenError::Url)?;
+        let connections = Connections::new(config, settings.connections_max, tracker.clone());
+        let first = connections.get().await.map_err(OpenError::Connect)?;
+        connections.put_back(first);
+        let mut connection = pool.acquire().await.map_err(|error| OpenError::Connect(error.into()))?;
+        let reading = table::hold::clock(&mut connection).await.map_err(|error| OpenError::Connect(error.into()))?;
+        drop(connection);
+        let (plans, sweep_s) = (Plans::new(), settings.sweep_s);
+        let parts = (connections, Clock::new(reading), plans.clone());
+        let lanes = Arc::new(Lanes::new(settings, parts, tracker.clone(), stop.clone()));
+        let boards = moka::future::Cache::builder().max_capacity(1_024).time_to_idle(Duration::from_secs(60)).build();
+        let booking = Self { lanes, pool, plans, boards, stop };
+        tracker.spawn(booking.clone().sweep(Duration::from_secs(sweep_s)));
+        Ok(booking)
     }
-    /// Reserves seats. The same key answers the same.
+
+    /// Reserves seats. The same key answers the same; another request under it is refused.
+    ///
+    /// Cancel-safe in this sense: once called the request is decided, waited for or not; ask again with its key.
+    ///
+    /// # Errors
+    /// When the seats cannot be had; each says why.
     pub async fn reserve(
         &self,
         buyer: UserId,
         request: ReserveRequest,
         key: &str,
     ) -> Result<Reservation, ReserveError> {
-        pending().await
+        let ReserveRequest { event, ask } = request;
+        let request = request_hash(&ask)?;
+        let command = Command::Reserve { buyer, ask, key: key.to_owned(), request };
+        let answer = self.lanes.send(event, command).await.map_err(reserve_error)?;
+        let Done::Held(hold) = &answer.done else { return Err(ReserveError::Failed(mismatch())) };
+        Ok(describe(event, hold, &answer))
     }
-    /// Gives the buyer's holds of an event their time again, once.
+
+    /// Gives the buyer's live holds of an event their whole time again, each once; a repeat answers them as they are.
+    ///
+    /// # Errors
+    /// When there is no live hold.
     pub async fn extend(&self, buyer: UserId, event: EventId) -> Result<Vec<Reservation>, ExtendError> {
-        pending().await
+        let answer = self.lanes.send(event, Command::Extend { buyer }).await.map_err(|refused| match refused {
+            Refused::Busy => ExtendError::Busy,
+            Refused::Failed(failure) => ExtendError::Failed(failure),
+            Refused::NoSuchEvent | Refused::Refusal(_) => ExtendError::NoHold,
+        })?;
+        let Done::Extended(holds) = &answer.done else { return Err(ExtendError::Failed(mismatch())) };
+        Ok(holds.iter().map(|hold| describe(event, hold, &answer)).collect())
     }
-    /// Lets all the buyer's holds of an event go; says how many there were.
+
+    /// Lets all the buyer's live holds of an event go; says how many there were.
+    ///
+    /// # Errors
+    /// When the queue is full or the database fails; having no hold is none.
     pub async fn release(&self, buyer: UserId, event: EventId) -> Result<usize, ReleaseError> {
-        pending().await
+        match self.lanes.send(event, Command::Release { buyer }).await {
+            Ok(Answer { done: Done::Released(count), .. }) => Ok(count),
+            Ok(_) => Err(ReleaseError::Failed(mismatch())),
+            Err(Refused::Busy) => Err(ReleaseError::Busy),
+            Err(Refused::Failed(failure)) => Err(ReleaseError::Failed(failure)),
+            Err(Refused::NoSuchEvent | Refused::Refusal(_)) => Ok(0),
+        }
     }
-    /// The buyer's live holds of an event, oldest first.
-    pub async fn holds(&self, buyer: UserId, event: EventId) -> Result<Vec<Reservation>, Failure> {
-        pending().await
-    }
+
     /// Turns a hold (the newest when none is named) into an order with an open attempt to pay.
+    ///
+    /// Again while an attempt is open, or with the same key: the same attempt. After a refusal: a new attempt on the same
+    /// order. A hold already bought answers its order. An order of nothing is paid at once.
+    ///
+    /// # Errors
+    /// When there is no live hold.
     pub async fn buy(
         &self,
         buyer: UserId,
@@ -114,85 +183,96 @@ impl Booking {
         hold: Option<HoldId>,
         key: &str,
     ) -> Result<Checkout, BuyError> {
-        pending().await
+        let command = Command::Buy { buyer, hold, key: key.to_owned() };
+        let answer = self.lanes.send(event, command).await.map_err(|refused| match refused {
+            Refused::Busy => BuyError::Busy,
+            Refused::Failed(failure) => BuyError::Failed(failure),
+            Refused::NoSuchEvent => BuyError::NoSuchEvent,
+            Refused::Refusal(_) => BuyError::HoldExpired,
+        })?;
+        let Done::Checkout { order, payment } = answer.done else { return Err(BuyError::Failed(mismatch())) };
+        let order = self.order(order).await?.ok_or_else(mismatch)?;
+        let payment = order.attempts.iter().find(|attempt| attempt.payment_id == payment).cloned();
+        let payment = payment.ok_or_else(mismatch)?;
+        Ok(Checkout { order, payment })
     }
-    /// Notes where the provider has the attempt. Says it again harmlessly.
-    pub async fn payment_opened(
-        &self,
-        payment: &PaymentAttempt,
-        provider_ref: &str,
-        portal_url: &str,
-    ) -> Result<(), Failure> {
-        pending().await
-    }
-    /// Takes in what a provider says; twice or out of order changes nothing more.
-    pub async fn payment_reported(
-        &self,
-        provider: &str,
-        provider_ref: &str,
-        report: Report,
-    ) -> Result<(), ReportError> {
-        pending().await
-    }
-    /// One order with its attempts and tickets.
-    pub async fn order(&self, order: OrderId) -> Result<Option<Order>, Failure> {
-        pending().await
-    }
-    /// One attempt to pay.
-    pub async fn payment(&self, payment: PaymentId) -> Result<Option<PaymentAttempt>, Failure> {
-        pending().await
-    }
-    /// A holder's tickets, of one event or all, by event and seat.
-    pub async fn tickets(&self, holder: UserId, event: Option<EventId>) -> Result<Vec<Ticket>, Failure> {
-        pending().await
-    }
-    /// One ticket.
-    pub async fn ticket(&self, ticket: TicketId) -> Result<Option<Ticket>, Failure> {
-        pending().await
-    }
-    /// Every seat's state.
-    pub async fn seats(&self, event: EventId) -> Result<SeatStates, SeatsError> {
-        pending().await
-    }
-    /// What changed since a version.
-    pub async fn seats_since(&self, event: EventId, version: u64) -> Result<SeatsSince, SeatsError> {
-        pending().await
-    }
-    /// Every change from now, or from a version seen before.
-    pub async fn subscribe(&self, event: EventId, since: Option<u64>) -> Result<Subscription, SeatsError> {
-        pending().await
-    }
-    /// Effects to carry out now; each is leased for 30 s, then due again.
-    pub async fn due_effects(&self, limit: i64) -> Result<Vec<Effect>, Failure> {
-        pending().await
-    }
-    /// The provider did it.
-    pub async fn effect_done(&self, id: i64) -> Result<(), Failure> {
-        pending().await
-    }
-    /// The provider did not; due again after a growing pause.
-    pub async fn effect_failed(&self, id: i64) -> Result<(), Failure> {
-        pending().await
-    }
-    /// Stores a webhook; false when it was there already. Durable when answered.
-    pub async fn inbox_store(&self, entry: &InboxEntry) -> Result<bool, Failure> {
-        pending().await
-    }
-    /// Webhooks to deal with, oldest first.
-    pub async fn inbox_due(&self, limit: i64) -> Result<Vec<InboxEntry>, Failure> {
-        pending().await
-    }
-    /// The webhook was dealt with.
-    pub async fn inbox_done(&self, provider: &str, provider_event_id: &str) -> Result<(), Failure> {
-        pending().await
-    }
-    /// Attempts that have been open at a provider for some seconds without a word; each comes up once per pause.
-    pub async fn payments_to_poll(&self, pause_s: u32, limit: i64) -> Result<Vec<PaymentAttempt>, Failure> {
-        pending().await
-    }
-    /// The database clock as the core knows it.
+
+    /// The database's clock as the core knows it.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        Timestamp::now()
+        self.lanes.clock().now()
     }
+
+    /// Wakes the lanes of events with expired holds that nobody has loaded.
+    async fn sweep(self, pause: Duration) {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                () = tokio::time::sleep(pause) => {}
+            }
+            let overdue = async {
+                let mut connection = self.pool.acquire().await?;
+                table::hold::overdue_events(&mut connection, SWEEP_MAX).await
+            };
+            match overdue.await {
+                Ok(events) => {
+                    for event in events.into_iter().filter(|event| !self.lanes.is_loaded(*event)) {
+                        // The lane looks at the time before any command.
+                        if let Err(refused) = self.lanes.send(event, Command::Wake).await {
+                            tracing::warn!(event.id = %event, ?refused, "a lane with expired holds was not woken");
+                        }
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "look for expired holds");
+                }
+            }
+        }
+        self.lanes.close();
+    }
+}
+
+fn describe(event: EventId, hold: &Hold, answer: &Answer) -> Reservation {
+    let seats = hold.seats.iter().zip(&hold.prices);
+    Reservation {
+        reserve_id: hold.hold,
+        event_id: event,
+        seats: seats.map(|(seat, price)| answer.house.describe(*seat, *price)).collect(),
+        total: hold.total(),
+        currency: answer.currency,
+        expires_at: hold.expires_at,
+        state: hold.state,
+    }
+}
+
+fn request_hash(ask: &Ask) -> Result<RequestHash, Failure> {
+    let bytes = serde_json::to_vec(ask).map_err(Failure::new)?;
+    Ok(RequestHash(Sha256::digest(&bytes).into()))
+}
+
+fn reserve_error(refused: Refused) -> ReserveError {
+    match refused {
+        Refused::NoSuchEvent => ReserveError::NoSuchEvent,
+        Refused::Busy => ReserveError::Busy,
+        Refused::Failed(failure) => ReserveError::Failed(failure),
+        Refused::Refusal(refusal) => match refusal {
+            Refusal::BadAsk { field, must } => ReserveError::BadAsk { field, must },
+            Refusal::BadSeat(seats) => ReserveError::BadSeat { seats },
+            Refusal::SeatsTaken(seats) => ReserveError::SeatsTaken { seats },
+            Refusal::NotEnoughSeats => ReserveError::NotEnoughSeats,
+            Refusal::LimitReached(limit) => ReserveError::LimitReached { limit },
+            Refusal::NotOnSale { opens_at, closed } => ReserveError::NotOnSale { opens_at, closed },
+            Refusal::KeyReused => ReserveError::KeyReused,
+            Refusal::NoHold | Refusal::UnknownPayment => ReserveError::Failed(mismatch()),
+        },
+    }
+}
+
+/// A command was answered with another command's answer; cannot happen.
+#[derive(Debug, thiserror::Error)]
+#[error("the lane's answer is of another kind")]
+struct Mismatch;
+
+fn mismatch() -> Failure {
+    Failure::new(Mismatch)
 }

@@ -4,12 +4,17 @@
 //! SQL. The only SQL that touches the booking tables is here. Never speaks HTTP, never calls a payment provider.
 
 mod booking;
+mod clock;
 mod failure;
+mod lane;
 mod order;
+mod plans;
 mod reservation;
 mod seats;
+mod shell;
+mod table;
 
-pub use booking::{Booking, OpenError, Settings, Subscription};
+pub use booking::{Booking, OpenError, Settings};
 pub use failure::Failure;
 pub use order::{
     BuyError, Checkout, Effect, EffectTopic, InboxEntry, Order, OrderState, PaymentAttempt, PaymentState, Report,
@@ -19,4 +24,5 @@ pub use reservation::{
     Ask, BestAvailable, Closed, ExtendError, HoldState, ReleaseError, Reservation, ReserveError, ReserveRequest,
     ReservedSeat,
 };
+pub use seats::board::Subscription;
 pub use seats::{SeatDelta, SeatState, SeatStates, SeatUpdate, SeatsError, SeatsSince};

@@ -73,6 +73,22 @@ impl OrderState {
         }
     }
 
+    /// The state of this name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [
+            Self::Pending,
+            Self::Authorized,
+            Self::Confirmed,
+            Self::Captured,
+            Self::Expired,
+            Self::Voided,
+            Self::Refunding,
+            Self::Refunded,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == name)
+    }
+
     /// Whether an order may go from here to `next`; the trigger `order_step` says the same.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
@@ -286,4 +302,16 @@ pub struct InboxEntry {
     pub provider_event_id: String,
     /// The message.
     pub body: serde_json::Value,
+}
+
+impl EffectTopic {
+    /// The name in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Capture => "capture",
+            Self::Void => "void",
+            Self::Refund => "refund",
+        }
+    }
 }

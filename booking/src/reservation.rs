@@ -98,6 +98,24 @@ pub enum HoldState {
     Expired,
 }
 
+impl HoldState {
+    /// The name in the database and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Sold => "sold",
+            Self::Released => "released",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// The state of this name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [Self::Held, Self::Sold, Self::Released, Self::Expired].into_iter().find(|state| state.as_str() == name)
+    }
+}
+
 /// Why an event takes no reservations at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

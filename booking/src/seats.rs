@@ -1,5 +1,7 @@
 //! The seat map's live half: a state of two bits a seat, versioned, with the deltas between versions. The same for everyone.
 
+pub(crate) mod board;
+
 use crate::failure::Failure;
 use model::{LayoutHash, SeatNo};
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,251 @@
+//! The lane of one event: a pure state machine. No I/O, no clock, no randomness: instants and ids are arguments.
+//!
+//! A command is checked against the state and answered with facts; facts alone change the state (`apply`), so the log replays
+//! to the same state. Invariant: a seat is in at most one hold. It never refuses by asking the database.
+
+pub(crate) mod best;
+pub(crate) mod bits;
+pub(crate) mod fact;
+pub(crate) mod house;
+mod purchase;
+mod reserve;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use crate::order::{OrderState, Report};
+use crate::reservation::{Ask, Closed, HoldState};
+use fact::{Fact, RequestHash};
+use jiff::Timestamp;
+use model::{Currency, HoldId, OrderId, PaymentId, SeatNo, TierNo, UserId};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+pub(crate) use state::Lane;
+
+/// An event's terms of sale, as its rows had them when the lane was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// The event's cell in the availability overlay.
+    pub(crate) slot: i32,
+    pub(crate) opens_at: Timestamp,
+    pub(crate) closes_at: Timestamp,
+    pub(crate) cancelled: bool,
+    pub(crate) hold_ttl_s: i64,
+    pub(crate) buyer_limit: u32,
+    pub(crate) currency: Currency,
+    /// Tiers for sale and their price in minor units.
+    pub(crate) prices: HashMap<TierNo, i64>,
+}
+
+/// What arrives at a lane.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    /// Keep seats for a buyer.
+    Reserve { buyer: UserId, ask: Ask, key: String, request: RequestHash },
+    /// Give a buyer's holds their time again.
+    Extend { buyer: UserId },
+    /// Let a buyer's holds go.
+    Release { buyer: UserId },
+    /// Make an order of a hold.
+    Buy { buyer: UserId, hold: Option<HoldId>, key: String },
+    /// A provider's word on an attempt.
+    Settle { order: OrderId, payment: PaymentId, report: Report },
+    /// Nothing but the passing of time.
+    Wake,
+}
+
+/// Where and when a command is decided.
+pub(crate) struct Moment<'a> {
+    /// By the database's clock.
+    pub(crate) now: Timestamp,
+    /// Makes ids.
+    pub(crate) mint: &'a mut dyn FnMut() -> Uuid,
+}
+
+/// What a command came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// A hold was made.
+    Held(Hold),
+    /// These holds are live.
+    Extended(Vec<Hold>),
+    /// So many holds were let go.
+    Released(usize),
+    /// This is what is to be paid.
+    Checkout { order: OrderId, payment: PaymentId },
+    /// Nothing to say.
+    Noted,
+}
+
+/// Why a command came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    BadAsk { field: &'static str, must: &'static str },
+    BadSeat(Vec<SeatNo>),
+    SeatsTaken(Vec<SeatNo>),
+    NotEnoughSeats,
+    LimitReached(u32),
+    NotOnSale { opens_at: Timestamp, closed: Closed },
+    KeyReused,
+    NoHold,
+    UnknownPayment,
+}
+
+/// Seats kept for a buyer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hold {
+    pub(crate) hold: HoldId,
+    pub(crate) buyer: UserId,
+    /// Ascending.
+    pub(crate) seats: Vec<SeatNo>,
+    /// Of each seat, in minor units.
+    pub(crate) prices: Vec<i64>,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) extended: bool,
+    pub(crate) state: HoldState,
+}
+
+impl Hold {
+    /// The price of all its seats.
+    pub(crate) fn total(&self) -> i64 {
+        self.prices.iter().sum()
+    }
+}
+
+/// An order as the lane needs it: of a live hold, or brought in because somebody paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LaneOrder {
+    pub(crate) order: OrderId,
+    /// The hold it buys, as it stands or as it ended.
+    pub(crate) hold: Hold,
+    pub(crate) state: OrderState,
+    /// Oldest first.
+    pub(crate) attempts: Vec<Attempt>,
+}
+
+/// An attempt to pay an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub(crate) payment: PaymentId,
+    pub(crate) key: String,
+    pub(crate) state: AttemptState,
+}
+
+/// [`crate::PaymentState`] without its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AttemptState {
+    Created,
+    Authorized,
+    Declined,
+    Capturing,
+    Captured,
+    Voiding,
+    Voided,
+}
+
+impl AttemptState {
+    /// The state of this name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [Self::Created, Self::Authorized, Self::Declined, Self::Capturing, Self::Captured, Self::Voiding, Self::Voided]
+            .into_iter()
+            .find(|state| state.as_str() == name)
+    }
+
+    /// The name in the database.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Authorized => "authorized",
+            Self::Declined => "declined",
+            Self::Capturing => "capturing",
+            Self::Captured => "captured",
+            Self::Voiding => "voiding",
+            Self::Voided => "voided",
+        }
+    }
+}
+
+impl Lane {
+    /// Decides one command and takes what it decided into the state; the facts are added to `facts`.
+    pub(crate) fn decide(
+        &mut self,
+        command: &Command,
+        moment: &mut Moment<'_>,
+        facts: &mut Vec<Fact>,
+    ) -> Result<Done, Refusal> {
+        let from = facts.len();
+        match command {
+            Command::Reserve { buyer, ask, key, request } => {
+                let held = self.reserve(*buyer, ask, moment)?;
+                let fact = Fact::Held {
+                    hold: held.hold,
+                    buyer: *buyer,
+                    key: key.clone(),
+                    request: *request,
+                    seats: held.seats.clone(),
+                    prices: held.prices.clone(),
+                    expires_at: held.expires_at,
+                };
+                self.enact(fact, facts);
+                Ok(Done::Held(held))
+            }
+            Command::Extend { buyer } => self.extend(*buyer, moment.now, facts),
+            Command::Release { buyer } => {
+                let holds = self.holds_of(*buyer);
+                for hold in &holds {
+                    self.end_hold(*hold, HoldState::Released, facts);
+                }
+                Ok(Done::Released(holds.len()))
+            }
+            Command::Buy { buyer, hold, key } => self.buy((*buyer, *hold, key), moment, facts),
+            Command::Settle { order, payment, report } => self.settle((*order, *payment), report, moment, facts),
+            Command::Wake => Ok(Done::Noted),
+        }
+        .inspect_err(|_| debug_assert_eq!(from, facts.len(), "a refusal decides nothing"))
+    }
+
+    /// Lets every hold go whose time is over.
+    pub(crate) fn expire(&mut self, now: Timestamp, facts: &mut Vec<Fact>) {
+        while let Some((expires_at, hold)) = self.first_expiry() {
+            if expires_at > now {
+                break;
+            }
+            self.end_hold(hold, HoldState::Expired, facts);
+        }
+    }
+
+    /// Ends a hold and with it its pending order.
+    fn end_hold(&mut self, hold: HoldId, state: HoldState, facts: &mut Vec<Fact>) {
+        let Some(Hold { buyer, seats, .. }) = self.hold(hold).cloned() else { return };
+        let pending = self.order_of(hold).filter(|order| order.state == OrderState::Pending).map(|order| order.order);
+        let ending = match state {
+            HoldState::Expired => Fact::Expired { hold, buyer, seats },
+            _ => Fact::Released { hold, buyer, seats },
+        };
+        self.enact(ending, facts);
+        if let Some(order) = pending {
+            self.enact(Fact::Lapsed { order }, facts);
+        }
+    }
+
+    fn extend(&mut self, buyer: UserId, now: Timestamp, facts: &mut Vec<Fact>) -> Result<Done, Refusal> {
+        let holds: Vec<HoldId> = self.holds_of(buyer).into_iter().filter(|hold| self.is_live(*hold, now)).collect();
+        if holds.is_empty() {
+            return Err(Refusal::NoHold);
+        }
+        let expires_at = self.expiry_from(now);
+        for hold in &holds {
+            // Once: a second call finds it extended and answers what there is.
+            if self.hold(*hold).is_some_and(|hold| !hold.extended && hold.expires_at < expires_at) {
+                self.enact(Fact::Extended { hold: *hold, expires_at }, facts);
+            }
+        }
+        Ok(Done::Extended(holds.iter().filter_map(|hold| self.hold(*hold).cloned()).collect()))
+    }
+
+    fn enact(&mut self, fact: Fact, facts: &mut Vec<Fact>) {
+        self.apply(&fact);
+        facts.push(fact);
+    }
+}

@@ -1,0 +1,107 @@
+//! What a lane decided: the words of `lane_log`. State changes by facts alone, so replaying the log gives the state; rows
+//! follow from facts alone too, so each says all that its rows need.
+
+use jiff::Timestamp;
+use model::{HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// One decision. A batch's facts, as a JSON array, are one entry of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub(crate) enum Fact {
+    /// Seats were kept for a buyer.
+    Held {
+        hold: HoldId,
+        buyer: UserId,
+        key: String,
+        request: RequestHash,
+        seats: Vec<SeatNo>,
+        prices: Vec<i64>,
+        expires_at: Timestamp,
+    },
+    /// A hold got more time.
+    Extended { hold: HoldId, expires_at: Timestamp },
+    /// The buyer let a hold go.
+    Released { hold: HoldId, buyer: UserId, seats: Vec<SeatNo> },
+    /// Time let a hold go.
+    Expired { hold: HoldId, buyer: UserId, seats: Vec<SeatNo> },
+    /// A hold became an order.
+    Ordered { order: OrderId, hold: HoldId, buyer: UserId, total: i64 },
+    /// A pending order lost its hold.
+    Lapsed { order: OrderId },
+    /// An attempt to pay began.
+    Attempted { order: OrderId, payment: PaymentId, key: String, amount: i64 },
+    /// The provider refused an attempt.
+    Declined { order: OrderId, payment: PaymentId, reason: String },
+    /// The money of an attempt is reserved, and with it its order.
+    Authorized { order: OrderId, payment: PaymentId },
+    /// The seats of a lapsed order were free and are its again.
+    Reclaimed { order: OrderId, hold: HoldId, buyer: UserId, seats: Vec<SeatNo>, prices: Vec<i64> },
+    /// The seats are sold, the money is asked for.
+    Sold {
+        order: OrderId,
+        payment: PaymentId,
+        hold: HoldId,
+        buyer: UserId,
+        seats: Vec<SeatNo>,
+        /// One for each seat.
+        tickets: Vec<TicketId>,
+    },
+    /// The order cannot have its seats; the money is let go.
+    Voided { order: OrderId, payment: PaymentId },
+    /// The order needs no money; what this attempt reserved is let go.
+    Surplus { order: OrderId, payment: PaymentId },
+    /// The money is ours.
+    Captured { order: OrderId, payment: PaymentId },
+    /// The money of an attempt is no longer reserved.
+    Dropped { order: OrderId, payment: PaymentId },
+}
+
+impl Fact {
+    /// The seats it gives, takes or sells.
+    pub(crate) fn seats(&self) -> &[SeatNo] {
+        match self {
+            Self::Held { seats, .. }
+            | Self::Released { seats, .. }
+            | Self::Expired { seats, .. }
+            | Self::Reclaimed { seats, .. }
+            | Self::Sold { seats, .. } => seats,
+            _ => &[],
+        }
+    }
+}
+
+/// The SHA-256 of what was asked under an idempotency key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub(crate) struct RequestHash(pub(crate) [u8; 32]);
+
+impl From<RequestHash> for String {
+    fn from(hash: RequestHash) -> Self {
+        use std::fmt::Write as _;
+        hash.0.iter().fold(Self::with_capacity(64), |mut text, byte| {
+            // Writing to a string cannot fail.
+            write!(text, "{byte:02x}").ok();
+            text
+        })
+    }
+}
+
+impl TryFrom<String> for RequestHash {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let mut hash = [0; 32];
+        let digits: Option<Vec<u8>> =
+            text.chars().map(|digit| digit.to_digit(16).and_then(|n| u8::try_from(n).ok())).collect();
+        match digits {
+            Some(digits) if digits.len() == 64 => {
+                for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+                    *byte = pair[0] << 4 | pair[1];
+                }
+                Ok(Self(hash))
+            }
+            _ => Err("64 hexadecimal digits"),
+        }
+    }
+}

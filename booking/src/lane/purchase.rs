@@ -1,0 +1,127 @@
+//! From hold to ticket: orders, attempts to pay them, and what a provider's word leads to.
+//!
+//! Money moves only after the seats are sold: authorise, sell, then capture. A payment that comes too late gets the same seats
+//! if they are still free, else it is let go. A second payment of one order is let go.
+
+use super::fact::Fact;
+use super::{AttemptState, Done, Hold, Lane, LaneOrder, Moment, Refusal};
+use crate::order::{OrderState, Report};
+use crate::reservation::HoldState;
+use jiff::Timestamp;
+use model::{HoldId, OrderId, PaymentId, TicketId, UserId};
+
+impl Lane {
+    pub(super) fn buy(
+        &mut self,
+        (buyer, hold, key): (UserId, Option<HoldId>, &str),
+        moment: &mut Moment<'_>,
+        facts: &mut Vec<Fact>,
+    ) -> Result<Done, Refusal> {
+        if let Some(paid) = hold.and_then(|hold| self.paid(buyer, hold)) {
+            return Ok(paid);
+        }
+        let hold =
+            self.hold_to_buy(buyer, hold, moment.now).filter(|_| !self.terms().cancelled).ok_or(Refusal::NoHold)?;
+        let total = self.hold(hold).map_or(0, Hold::total);
+        let order = if let Some(order) = self.order_of(hold) {
+            order.order
+        } else {
+            let order = OrderId((moment.mint)());
+            self.enact(Fact::Ordered { order, hold, buyer, total }, facts);
+            order
+        };
+        let open = self.order(order).and_then(|order| {
+            let mut attempts = order.attempts.iter().rev();
+            attempts.find(|attempt| attempt.state == AttemptState::Created || attempt.key == key)
+        });
+        if let Some(open) = open {
+            return Ok(Done::Checkout { order, payment: open.payment });
+        }
+        let payment = PaymentId((moment.mint)());
+        self.enact(Fact::Attempted { order, payment, key: key.to_owned(), amount: total }, facts);
+        if total == 0 {
+            self.enact(Fact::Authorized { order, payment }, facts);
+            self.sell_to(order, payment, moment, facts);
+            self.enact(Fact::Captured { order, payment }, facts);
+        }
+        Ok(Done::Checkout { order, payment })
+    }
+
+    /// A hold that was bought already: its order and the attempt that paid.
+    fn paid(&self, buyer: UserId, hold: HoldId) -> Option<Done> {
+        let order = self.order_of(hold).filter(|order| order.hold.buyer == buyer)?;
+        let paid = |state| matches!(state, AttemptState::Capturing | AttemptState::Captured);
+        let attempt = order.attempts.iter().find(|attempt| paid(attempt.state))?;
+        Some(Done::Checkout { order: order.order, payment: attempt.payment })
+    }
+
+    fn hold_to_buy(&self, buyer: UserId, hold: Option<HoldId>, now: Timestamp) -> Option<HoldId> {
+        let mut holds = self.holds_of(buyer).into_iter().rev();
+        holds.find(|live| hold.is_none_or(|hold| hold == *live) && self.is_live(*live, now))
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        (order, payment): (OrderId, PaymentId),
+        report: &Report,
+        moment: &mut Moment<'_>,
+        facts: &mut Vec<Fact>,
+    ) -> Result<Done, Refusal> {
+        let known = self.order(order).ok_or(Refusal::UnknownPayment)?;
+        let attempt =
+            known.attempts.iter().find(|attempt| attempt.payment == payment).ok_or(Refusal::UnknownPayment)?;
+        match (attempt.state, report) {
+            // A capture we have not asked for says at least that the money is there.
+            (AttemptState::Created | AttemptState::Declined, Report::Authorized | Report::Captured) => {
+                self.authorized(order, payment, moment, facts);
+            }
+            (AttemptState::Created, Report::Declined { reason }) => {
+                self.enact(Fact::Declined { order, payment, reason: reason.clone() }, facts);
+            }
+            (AttemptState::Created | AttemptState::Declined | AttemptState::Voiding, Report::Voided) => {
+                self.enact(Fact::Dropped { order, payment }, facts);
+            }
+            (AttemptState::Capturing, Report::Captured) => self.enact(Fact::Captured { order, payment }, facts),
+            // Said before, or overtaken.
+            _ => {}
+        }
+        Ok(Done::Noted)
+    }
+
+    fn authorized(&mut self, order: OrderId, payment: PaymentId, moment: &mut Moment<'_>, facts: &mut Vec<Fact>) {
+        let Some(known) = self.order(order) else { return };
+        let (state, cancelled) = (known.state, self.terms().cancelled);
+        let Hold { hold, buyer, seats, prices, .. } = known.hold.clone();
+        let reclaims = state == OrderState::Expired && !cancelled && self.can_reclaim(known);
+        if !matches!(state, OrderState::Pending | OrderState::Expired) {
+            self.enact(Fact::Surplus { order, payment }, facts);
+            return;
+        }
+        self.enact(Fact::Authorized { order, payment }, facts);
+        match state {
+            OrderState::Pending if !cancelled => self.sell_to(order, payment, moment, facts),
+            OrderState::Expired if reclaims => {
+                self.enact(Fact::Reclaimed { order, hold, buyer, seats, prices }, facts);
+                self.sell_to(order, payment, moment, facts);
+            }
+            OrderState::Pending => {
+                self.enact(Fact::Released { hold, buyer, seats }, facts);
+                self.enact(Fact::Voided { order, payment }, facts);
+            }
+            _ => self.enact(Fact::Voided { order, payment }, facts),
+        }
+    }
+
+    /// Whether a lapsed order can have its seats again. One whose buyer let them go cannot.
+    fn can_reclaim(&self, order: &LaneOrder) -> bool {
+        order.hold.state == HoldState::Expired
+            && order.hold.seats.iter().all(|seat| self.is_free(*seat))
+            && self.within_limit(order.hold.buyer, order.hold.seats.len()).is_ok()
+    }
+
+    fn sell_to(&mut self, order: OrderId, payment: PaymentId, moment: &mut Moment<'_>, facts: &mut Vec<Fact>) {
+        let Some(Hold { hold, buyer, seats, .. }) = self.order(order).map(|order| order.hold.clone()) else { return };
+        let tickets = seats.iter().map(|_| TicketId((moment.mint)())).collect();
+        self.enact(Fact::Sold { order, payment, hold, buyer, seats, tickets }, facts);
+    }
+}

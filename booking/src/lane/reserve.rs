@@ -1,0 +1,124 @@
+//! Which seats a request gets, or why none. Reads the state, decides, changes nothing but the memory of hopeless asks.
+
+use super::best::{Stock, Want, best_available};
+use super::bits::Bits;
+use super::{Closed, Hold, Lane, Moment, Refusal};
+use crate::reservation::{Ask, BestAvailable, HoldState};
+use jiff::Timestamp;
+use model::{HoldId, SEATS_MAX, SeatNo, UserId};
+
+/// Hopeless asks remembered; a storm asks few different things.
+const HOPELESS_MAX: usize = 1_024;
+
+impl Lane {
+    /// The hold the request gets.
+    pub(super) fn reserve(&mut self, buyer: UserId, ask: &Ask, moment: &mut Moment<'_>) -> Result<Hold, Refusal> {
+        self.is_on_sale(moment.now)?;
+        let mut seats = match ask {
+            Ask::Seats(seats) => self.named(buyer, seats)?,
+            Ask::Best(want) => self.best(buyer, want)?,
+        };
+        seats.sort_unstable();
+        let prices = seats.iter().map(|seat| self.price(*seat).unwrap_or_default()).collect();
+        Ok(Hold {
+            hold: HoldId((moment.mint)()),
+            buyer,
+            seats,
+            prices,
+            expires_at: self.expiry_from(moment.now),
+            extended: false,
+            state: HoldState::Held,
+        })
+    }
+
+    fn is_on_sale(&self, now: Timestamp) -> Result<(), Refusal> {
+        let terms = self.terms();
+        let closed = if terms.cancelled {
+            Closed::Cancelled
+        } else if now < terms.opens_at {
+            Closed::Soon
+        } else if now >= terms.closes_at {
+            Closed::Over
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::NotOnSale { opens_at: terms.opens_at, closed })
+    }
+
+    fn named(&self, buyer: UserId, seats: &[SeatNo]) -> Result<Vec<SeatNo>, Refusal> {
+        if seats.is_empty() {
+            return Err(Refusal::BadAsk { field: "seats", must: "names at least one seat" });
+        }
+        if seats.len() > SEATS_MAX || has_twins(seats) {
+            return Err(Refusal::BadAsk { field: "seats", must: "names each seat once" });
+        }
+        let unknown: Vec<SeatNo> = seats.iter().copied().filter(|seat| self.price(*seat).is_none()).collect();
+        if !unknown.is_empty() {
+            return Err(Refusal::BadSeat(unknown));
+        }
+        self.within_limit(buyer, seats.len())?;
+        let taken: Vec<SeatNo> = seats.iter().copied().filter(|seat| !self.is_free(*seat)).collect();
+        if taken.is_empty() { Ok(seats.to_vec()) } else { Err(Refusal::SeatsTaken(taken)) }
+    }
+
+    fn best(&mut self, buyer: UserId, ask: &BestAvailable) -> Result<Vec<SeatNo>, Refusal> {
+        let quantity = ask.quantity as usize;
+        if quantity == 0 {
+            return Err(Refusal::BadAsk { field: "best_available.quantity", must: "is 1 or more" });
+        }
+        let section = match &ask.section {
+            None => None,
+            Some(name) => Some(
+                self.house()
+                    .section(name)
+                    .ok_or(Refusal::BadAsk { field: "best_available.section", must: "names a section of the plan" })?,
+            ),
+        };
+        self.within_limit(buyer, quantity)?;
+        // Seats only ever run out until one is freed, so what was hopeless stays hopeless; `free` forgets.
+        if quantity > self.seats_left() || self.is_hopeless(ask) {
+            return Err(Refusal::NotEnoughSeats);
+        }
+        let want = Want {
+            quantity,
+            tiers: self.acceptable(ask),
+            section,
+            accessible_only: ask.accessible == Some(true),
+            adjacent_only: ask.adjacent == Some(true),
+        };
+        let stock = Stock { house: self.house(), free: self.free(), row_free: self.row_free() };
+        if let Some(seats) = best_available(&stock, &want) {
+            return Ok(seats);
+        }
+        self.give_up(ask, HOPELESS_MAX);
+        Err(Refusal::NotEnoughSeats)
+    }
+
+    fn acceptable(&self, ask: &BestAvailable) -> Bits {
+        let mut seats = Bits::new(self.house().capacity());
+        for (tier, price) in &self.terms().prices {
+            let wanted = ask.tier.is_none_or(|wanted| wanted == *tier) && ask.price_max.is_none_or(|max| *price <= max);
+            if let Some(of_tier) = self.house().of_tier.get(usize::from(*tier)).filter(|_| wanted) {
+                seats.unite(of_tier);
+            }
+        }
+        seats
+    }
+
+    /// Whether a buyer may have so many seats more.
+    pub(super) fn within_limit(&self, buyer: UserId, more: usize) -> Result<(), Refusal> {
+        let limit = self.terms().buyer_limit;
+        if self.seats_of(buyer) as usize + more > limit as usize { Err(Refusal::LimitReached(limit)) } else { Ok(()) }
+    }
+
+    /// When a hold made now ends.
+    pub(super) fn expiry_from(&self, now: Timestamp) -> Timestamp {
+        now.saturating_add(jiff::SignedDuration::from_secs(self.terms().hold_ttl_s)).unwrap_or(Timestamp::MAX)
+    }
+}
+
+fn has_twins(seats: &[SeatNo]) -> bool {
+    let mut sorted = seats.to_vec();
+    sorted.sort_unstable();
+    sorted.windows(2).any(|pair| pair[0] == pair[1])
+}

@@ -1,0 +1,375 @@
+//! A lane's state and the one function that changes it, `apply`.
+//!
+//! Invariant: `free`, the counts per row and tier, the buyers' seats and the expiries follow from the holds and sold seats.
+
+use super::bits::Bits;
+use super::fact::Fact;
+use super::house::House;
+use super::{Attempt, AttemptState, Hold, LaneOrder, Terms};
+use crate::order::OrderState;
+use crate::reservation::{BestAvailable, HoldState};
+use crate::seats::SeatState;
+use jiff::Timestamp;
+use model::{HoldId, OrderId, PaymentId, SeatNo, UserId};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// Orders without a live hold kept in memory; beyond it they are read again when needed.
+const ORDERS_MAX: usize = 4_096;
+
+/// What is known of an event's seats.
+#[derive(Clone, Debug)]
+pub(crate) struct Lane {
+    house: Arc<House>,
+    terms: Terms,
+    /// Whose each seat is.
+    seats: Vec<SeatState>,
+    free: Bits,
+    row_free: Vec<u32>,
+    tier_free: Vec<u32>,
+    holds: HashMap<HoldId, Hold>,
+    buyers: HashMap<UserId, Buyer>,
+    expiries: BTreeSet<(Timestamp, HoldId)>,
+    orders: HashMap<OrderId, LaneOrder>,
+    order_of: HashMap<HoldId, OrderId>,
+    hopeless: HashSet<BestAvailable>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Buyer {
+    /// Held and sold.
+    seats: u32,
+    /// Live holds, oldest first.
+    holds: Vec<HoldId>,
+}
+
+impl Lane {
+    /// An event nobody has booked.
+    pub(crate) fn new(house: Arc<House>, terms: Terms) -> Self {
+        let capacity = house.capacity();
+        let mut lane = Self {
+            terms,
+            seats: vec![SeatState::Closed; capacity],
+            free: Bits::new(capacity),
+            row_free: vec![0; house.rows.len()],
+            tier_free: vec![0; house.of_tier.len()],
+            holds: HashMap::new(),
+            buyers: HashMap::new(),
+            expiries: BTreeSet::new(),
+            orders: HashMap::new(),
+            order_of: HashMap::new(),
+            hopeless: HashSet::new(),
+            house,
+        };
+        for seat in 0..SeatNo::try_from(capacity).unwrap_or(SeatNo::MAX) {
+            if lane.price(seat).is_some() {
+                lane.set_free(seat);
+            }
+        }
+        lane
+    }
+
+    /// Takes in a live hold read from the tables.
+    pub(crate) fn restore_hold(&mut self, hold: Hold) {
+        for seat in &hold.seats {
+            self.set_taken(*seat, SeatState::Held);
+        }
+        self.expiries.insert((hold.expires_at, hold.hold));
+        self.buyers.entry(hold.buyer).or_default().holds.push(hold.hold);
+        self.holds.insert(hold.hold, hold);
+    }
+
+    /// Takes in a sold seat read from the tables.
+    pub(crate) fn restore_sold(&mut self, seat: SeatNo) {
+        self.set_taken(seat, SeatState::Sold);
+    }
+
+    /// Takes in how many seats a buyer has.
+    pub(crate) fn restore_quota(&mut self, buyer: UserId, seats: u32) {
+        self.buyers.entry(buyer).or_default().seats = seats;
+    }
+
+    /// Takes in an order read from the tables, unless it is known.
+    pub(crate) fn adopt(&mut self, order: LaneOrder) {
+        self.order_of.insert(order.hold.hold, order.order);
+        self.orders.entry(order.order).or_insert(order);
+    }
+
+    /// Forgets orders without a live hold when there are too many.
+    pub(crate) fn forget_ended_orders(&mut self) {
+        if self.orders.len() > ORDERS_MAX + self.holds.len() {
+            let holds = &self.holds;
+            self.orders.retain(|_, order| holds.contains_key(&order.hold.hold));
+            self.order_of.retain(|hold, _| holds.contains_key(hold));
+        }
+    }
+
+    /// Takes a decision into the state.
+    pub(crate) fn apply(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Held { hold, buyer, seats, prices, expires_at, .. } => {
+                let hold = Hold {
+                    hold: *hold,
+                    buyer: *buyer,
+                    seats: seats.clone(),
+                    prices: prices.clone(),
+                    expires_at: *expires_at,
+                    extended: false,
+                    state: HoldState::Held,
+                };
+                self.buyers.entry(*buyer).or_default().seats += count(&hold);
+                self.restore_hold(hold);
+            }
+            Fact::Extended { hold, expires_at } => {
+                if let Some(kept) = self.holds.get_mut(hold) {
+                    self.expiries.remove(&(kept.expires_at, *hold));
+                    self.expiries.insert((*expires_at, *hold));
+                    kept.expires_at = *expires_at;
+                    kept.extended = true;
+                    self.mirror(*hold);
+                }
+            }
+            Fact::Released { hold, .. } => self.end(*hold, HoldState::Released),
+            Fact::Expired { hold, .. } => self.end(*hold, HoldState::Expired),
+            Fact::Ordered { order, hold, .. } => {
+                if let Some(hold) = self.holds.get(hold).cloned() {
+                    self.adopt(LaneOrder { order: *order, hold, state: OrderState::Pending, attempts: Vec::new() });
+                }
+            }
+            Fact::Lapsed { order } => self.step(*order, OrderState::Expired),
+            Fact::Attempted { order, payment, key, .. } => {
+                let attempt = Attempt { payment: *payment, key: key.clone(), state: AttemptState::Created };
+                if let Some(order) = self.orders.get_mut(order) {
+                    order.attempts.push(attempt);
+                }
+            }
+            Fact::Reclaimed { order, .. } => self.reclaim(*order),
+            Fact::Declined { order, payment, .. } => self.attempt(*order, *payment, AttemptState::Declined),
+            Fact::Dropped { order, payment } => self.attempt(*order, *payment, AttemptState::Voided),
+            Fact::Surplus { order, payment } => self.attempt(*order, *payment, AttemptState::Voiding),
+            Fact::Authorized { order, payment } => {
+                self.attempt(*order, *payment, AttemptState::Authorized);
+                self.step(*order, OrderState::Authorized);
+            }
+            Fact::Sold { order, payment, .. } => {
+                self.attempt(*order, *payment, AttemptState::Capturing);
+                self.step(*order, OrderState::Confirmed);
+                self.sell(*order);
+            }
+            Fact::Voided { order, payment } => {
+                self.attempt(*order, *payment, AttemptState::Voiding);
+                self.step(*order, OrderState::Voided);
+            }
+            Fact::Captured { order, payment } => {
+                self.attempt(*order, *payment, AttemptState::Captured);
+                self.step(*order, OrderState::Captured);
+            }
+        }
+    }
+
+    fn end(&mut self, hold: HoldId, state: HoldState) {
+        let Some(mut ended) = self.holds.remove(&hold) else { return };
+        ended.state = state;
+        self.expiries.remove(&(ended.expires_at, hold));
+        for seat in &ended.seats {
+            self.set_free(*seat);
+        }
+        let buyer = self.buyers.entry(ended.buyer).or_default();
+        buyer.holds.retain(|live| *live != hold);
+        buyer.seats = buyer.seats.saturating_sub(count(&ended));
+        if let Some(order) = self.order_of.get(&hold).and_then(|order| self.orders.get_mut(order)) {
+            order.hold = ended;
+        }
+    }
+
+    /// A lapsed order's seats are its own again, as a live hold.
+    fn reclaim(&mut self, order: OrderId) {
+        let Some(mut hold) = self.orders.get(&order).map(|order| order.hold.clone()) else { return };
+        hold.state = HoldState::Held;
+        self.buyers.entry(hold.buyer).or_default().seats += count(&hold);
+        self.restore_hold(hold);
+    }
+
+    /// A live hold's seats are sold.
+    fn sell(&mut self, order: OrderId) {
+        let Some(mut sold) = self.orders.get(&order).and_then(|order| self.holds.remove(&order.hold.hold)) else {
+            return;
+        };
+        sold.state = HoldState::Sold;
+        self.expiries.remove(&(sold.expires_at, sold.hold));
+        self.buyers.entry(sold.buyer).or_default().holds.retain(|live| *live != sold.hold);
+        for seat in &sold.seats {
+            self.seats[*seat as usize] = SeatState::Sold;
+        }
+        if let Some(order) = self.orders.get_mut(&order) {
+            order.hold = sold;
+        }
+    }
+
+    fn step(&mut self, order: OrderId, state: OrderState) {
+        if let Some(order) = self.orders.get_mut(&order) {
+            debug_assert!(order.state.may_become(state), "{:?} cannot become {state:?}", order.state);
+            order.state = state;
+        }
+    }
+
+    fn attempt(&mut self, order: OrderId, payment: PaymentId, state: AttemptState) {
+        let attempts = self.orders.get_mut(&order).map(|order| &mut order.attempts);
+        if let Some(attempt) = attempts.and_then(|all| all.iter_mut().find(|attempt| attempt.payment == payment)) {
+            attempt.state = state;
+        }
+    }
+
+    /// An order's own copy of its hold follows the hold.
+    fn mirror(&mut self, hold: HoldId) {
+        let order = self.order_of.get(&hold).and_then(|order| self.orders.get_mut(order));
+        if let (Some(order), Some(hold)) = (order, self.holds.get(&hold)) {
+            order.hold = hold.clone();
+        }
+    }
+
+    fn set_free(&mut self, seat: SeatNo) {
+        let at = seat as usize;
+        // A tier taken off sale meanwhile: the seat closes instead.
+        if self.price(seat).is_none() {
+            self.seats[at] = SeatState::Closed;
+            return;
+        }
+        self.seats[at] = SeatState::Free;
+        self.free.insert(at);
+        self.row_free[self.house.row_of(seat)] += 1;
+        self.tier_free[usize::from(self.house.tiers[at])] += 1;
+        self.hopeless.clear();
+    }
+
+    fn set_taken(&mut self, seat: SeatNo, state: SeatState) {
+        let at = seat as usize;
+        if self.seats[at] == SeatState::Free {
+            self.free.remove(at);
+            self.row_free[self.house.row_of(seat)] -= 1;
+            self.tier_free[usize::from(self.house.tiers[at])] -= 1;
+        }
+        self.seats[at] = state;
+    }
+}
+
+fn count(hold: &Hold) -> u32 {
+    u32::try_from(hold.seats.len()).unwrap_or(u32::MAX)
+}
+
+/// What the state says.
+impl Lane {
+    pub(crate) fn house(&self) -> &Arc<House> {
+        &self.house
+    }
+
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Every seat's state, by number.
+    pub(crate) fn seats(&self) -> &[SeatState] {
+        &self.seats
+    }
+
+    pub(crate) fn hold(&self, hold: HoldId) -> Option<&Hold> {
+        self.holds.get(&hold)
+    }
+
+    pub(crate) fn live_holds(&self) -> usize {
+        self.holds.len()
+    }
+
+    pub(crate) fn order(&self, order: OrderId) -> Option<&LaneOrder> {
+        self.orders.get(&order)
+    }
+
+    pub(crate) fn order_of(&self, hold: HoldId) -> Option<&LaneOrder> {
+        self.orders.get(self.order_of.get(&hold)?)
+    }
+
+    pub(crate) fn first_expiry(&self) -> Option<(Timestamp, HoldId)> {
+        self.expiries.first().copied()
+    }
+
+    /// How many seats a buyer has, held and sold.
+    pub(crate) fn seats_of(&self, buyer: UserId) -> u32 {
+        self.buyers.get(&buyer).map_or(0, |buyer| buyer.seats)
+    }
+
+    /// A buyer's live holds, oldest first.
+    pub(super) fn holds_of(&self, buyer: UserId) -> Vec<HoldId> {
+        self.buyers.get(&buyer).map(|buyer| buyer.holds.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn is_live(&self, hold: HoldId, now: Timestamp) -> bool {
+        self.holds.get(&hold).is_some_and(|hold| hold.expires_at > now)
+    }
+
+    /// What a seat costs; `None` off the plan and off sale.
+    pub(super) fn price(&self, seat: SeatNo) -> Option<i64> {
+        self.terms.prices.get(self.house.tiers.get(seat as usize)?).copied()
+    }
+
+    pub(super) fn is_free(&self, seat: SeatNo) -> bool {
+        self.seats.get(seat as usize) == Some(&SeatState::Free)
+    }
+
+    pub(super) fn free(&self) -> &Bits {
+        &self.free
+    }
+
+    pub(super) fn row_free(&self) -> &[u32] {
+        &self.row_free
+    }
+
+    /// Free seats.
+    pub(crate) fn seats_left(&self) -> usize {
+        self.tier_free.iter().map(|free| *free as usize).sum()
+    }
+
+    /// Seats that are or were for sale.
+    pub(crate) fn seats_total(&self) -> usize {
+        self.seats.iter().filter(|seat| **seat != SeatState::Closed).count()
+    }
+
+    /// The lowest price among the free seats.
+    pub(crate) fn price_min(&self) -> Option<i64> {
+        let left = |tier: u16| self.tier_free.get(usize::from(tier)).is_some_and(|free| *free > 0);
+        self.terms.prices.iter().filter(|(tier, _)| left(**tier)).map(|(_, price)| *price).min()
+    }
+
+    pub(super) fn is_hopeless(&self, ask: &BestAvailable) -> bool {
+        self.hopeless.contains(ask)
+    }
+
+    pub(super) fn give_up(&mut self, ask: &BestAvailable, max: usize) {
+        if self.hopeless.len() < max {
+            self.hopeless.insert(ask.clone());
+        }
+    }
+}
+
+impl PartialEq for Lane {
+    /// What matters of the state: the memory of hopeless asks does not.
+    fn eq(&self, other: &Self) -> bool {
+        let buyers = |lane: &Self| -> Vec<(UserId, Buyer)> {
+            let mut buyers: Vec<_> = lane
+                .buyers
+                .iter()
+                .filter(|(_, buyer)| **buyer != Buyer::default())
+                .map(|(id, buyer)| (*id, buyer.clone()))
+                .collect();
+            buyers.sort_by_key(|(id, _)| *id);
+            buyers
+        };
+        self.seats == other.seats
+            && self.free == other.free
+            && self.row_free == other.row_free
+            && self.tier_free == other.tier_free
+            && self.holds == other.holds
+            && self.expiries == other.expiries
+            && self.orders == other.orders
+            && buyers(self) == buyers(other)
+    }
+}

@@ -1,0 +1,1 @@
+//! The lane's rules, one by one and under generated commands.

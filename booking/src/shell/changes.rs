@@ -1,0 +1,246 @@
+//! The rows a batch's facts come to: each row is written once, however often the batch changed it.
+//!
+//! Reads facts alone; does no I/O. Lists are in key order, so that every batch locks rows in one order.
+
+use crate::lane::AttemptState;
+use crate::lane::fact::{Fact, RequestHash};
+use crate::order::{EffectTopic, OrderState};
+use crate::reservation::HoldState;
+use jiff::Timestamp;
+use model::{HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a batch writes, beside the lane and its log.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub(super) holds_new: BTreeMap<HoldId, NewHold>,
+    pub(super) holds: BTreeMap<HoldId, HoldChange>,
+    pub(super) claims: BTreeMap<SeatNo, ClaimChange>,
+    pub(super) orders_new: BTreeMap<OrderId, (HoldId, UserId, i64)>,
+    pub(super) order_steps: BTreeMap<OrderStep, BTreeSet<OrderId>>,
+    pub(super) payments_new: BTreeMap<PaymentId, NewPayment>,
+    pub(super) payment_steps: BTreeMap<PaymentStep, BTreeMap<PaymentId, Option<String>>>,
+    pub(super) tickets: Vec<NewTicket>,
+    pub(super) effects: BTreeMap<PaymentId, EffectTopic>,
+    pub(super) buyers: BTreeSet<UserId>,
+}
+
+/// A hold made in this batch.
+#[derive(Debug)]
+pub(super) struct NewHold {
+    pub(super) buyer: UserId,
+    pub(super) key: String,
+    pub(super) request: RequestHash,
+    pub(super) seats: Vec<SeatNo>,
+    pub(super) prices: Vec<i64>,
+    pub(super) first_expires_at: Timestamp,
+    pub(super) change: HoldChange,
+}
+
+/// What a hold becomes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct HoldChange {
+    pub(super) state: Option<HoldState>,
+    pub(super) extended_to: Option<Timestamp>,
+}
+
+/// What happens to a seat's claim.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct ClaimChange {
+    /// The claim that was there before the batch goes.
+    pub(super) deleted: Option<HoldId>,
+    /// A claim comes.
+    pub(super) inserted: Option<NewClaim>,
+    /// The claim that was there before the batch is sold.
+    pub(super) sold: Option<(HoldId, OrderId)>,
+}
+
+/// A claim made in this batch.
+#[derive(Debug, PartialEq)]
+pub(super) struct NewClaim {
+    pub(super) hold: HoldId,
+    pub(super) price: i64,
+    pub(super) order: Option<OrderId>,
+}
+
+/// An attempt made in this batch.
+#[derive(Debug)]
+pub(super) struct NewPayment {
+    pub(super) order: OrderId,
+    pub(super) key: String,
+    pub(super) amount: i64,
+}
+
+/// A ticket made in this batch.
+#[derive(Debug)]
+pub(super) struct NewTicket {
+    pub(super) ticket: TicketId,
+    pub(super) seat: SeatNo,
+    pub(super) order: OrderId,
+    pub(super) holder: UserId,
+}
+
+/// Steps of an order, in an order in which one batch can take several of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum OrderStep {
+    Expired,
+    Authorized,
+    Confirmed,
+    Voided,
+    Captured,
+}
+
+impl OrderStep {
+    pub(super) fn state(self) -> OrderState {
+        match self {
+            Self::Expired => OrderState::Expired,
+            Self::Authorized => OrderState::Authorized,
+            Self::Confirmed => OrderState::Confirmed,
+            Self::Voided => OrderState::Voided,
+            Self::Captured => OrderState::Captured,
+        }
+    }
+}
+
+/// Steps of an attempt, in an order in which one batch can take several of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum PaymentStep {
+    Declined,
+    Authorized,
+    Capturing,
+    Captured,
+    Voiding,
+    Voided,
+}
+
+impl PaymentStep {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Declined => AttemptState::Declined,
+            Self::Authorized => AttemptState::Authorized,
+            Self::Capturing => AttemptState::Capturing,
+            Self::Captured => AttemptState::Captured,
+            Self::Voiding => AttemptState::Voiding,
+            Self::Voided => AttemptState::Voided,
+        }
+        .as_str()
+    }
+}
+
+impl Changes {
+    /// The rows of these facts.
+    pub(super) fn of(facts: &[Fact]) -> Self {
+        let mut changes = Self::default();
+        for fact in facts {
+            changes.note(fact);
+        }
+        changes.claims.retain(|_, change| *change != ClaimChange::default());
+        changes
+    }
+
+    fn note(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Held { hold, buyer, key, request, seats, prices, expires_at } => {
+                let new = NewHold {
+                    buyer: *buyer,
+                    key: key.clone(),
+                    request: *request,
+                    seats: seats.clone(),
+                    prices: prices.clone(),
+                    first_expires_at: *expires_at,
+                    change: HoldChange::default(),
+                };
+                self.holds_new.insert(*hold, new);
+                self.claim(*buyer, *hold, (seats, prices));
+            }
+            Fact::Extended { hold, expires_at } => self.hold(*hold).extended_to = Some(*expires_at),
+            Fact::Released { hold, buyer, seats } => self.unclaim(*buyer, (*hold, HoldState::Released), seats),
+            Fact::Expired { hold, buyer, seats } => self.unclaim(*buyer, (*hold, HoldState::Expired), seats),
+            Fact::Reclaimed { hold, buyer, seats, prices, .. } => self.claim(*buyer, *hold, (seats, prices)),
+            Fact::Ordered { order, hold, buyer, total } => {
+                self.orders_new.insert(*order, (*hold, *buyer, *total));
+            }
+            Fact::Lapsed { order } => self.order(OrderStep::Expired, *order),
+            Fact::Attempted { order, payment, key, amount } => {
+                let new = NewPayment { order: *order, key: key.clone(), amount: *amount };
+                self.payments_new.insert(*payment, new);
+            }
+            Fact::Declined { payment, reason, .. } => {
+                self.payment_steps.entry(PaymentStep::Declined).or_default().insert(*payment, Some(reason.clone()));
+            }
+            Fact::Authorized { order, payment } => {
+                self.order(OrderStep::Authorized, *order);
+                self.payment(PaymentStep::Authorized, *payment);
+            }
+            Fact::Sold { order, payment, hold, buyer, seats, tickets } => {
+                self.order(OrderStep::Confirmed, *order);
+                self.payment(PaymentStep::Capturing, *payment);
+                self.effects.insert(*payment, EffectTopic::Capture);
+                self.sell((*hold, *order, *buyer), seats, tickets);
+            }
+            Fact::Voided { order, payment } => {
+                self.order(OrderStep::Voided, *order);
+                self.payment(PaymentStep::Voiding, *payment);
+                self.effects.insert(*payment, EffectTopic::Void);
+            }
+            Fact::Surplus { payment, .. } => {
+                self.payment(PaymentStep::Authorized, *payment);
+                self.payment(PaymentStep::Voiding, *payment);
+                self.effects.insert(*payment, EffectTopic::Void);
+            }
+            Fact::Captured { order, payment } => {
+                self.order(OrderStep::Captured, *order);
+                self.payment(PaymentStep::Captured, *payment);
+                // Captured in the batch that sold it: nothing was to be paid, and the provider knows nothing of it.
+                self.effects.remove(payment);
+            }
+            Fact::Dropped { payment, .. } => self.payment(PaymentStep::Voided, *payment),
+        }
+    }
+
+    fn hold(&mut self, hold: HoldId) -> &mut HoldChange {
+        match self.holds_new.get_mut(&hold) {
+            Some(new) => &mut new.change,
+            None => self.holds.entry(hold).or_default(),
+        }
+    }
+
+    fn order(&mut self, step: OrderStep, order: OrderId) {
+        self.order_steps.entry(step).or_default().insert(order);
+    }
+
+    fn payment(&mut self, step: PaymentStep, payment: PaymentId) {
+        self.payment_steps.entry(step).or_default().insert(payment, None);
+    }
+
+    fn claim(&mut self, buyer: UserId, hold: HoldId, (seats, prices): (&[SeatNo], &[i64])) {
+        self.buyers.insert(buyer);
+        for (seat, price) in seats.iter().zip(prices) {
+            let claim = NewClaim { hold, price: *price, order: None };
+            self.claims.entry(*seat).or_default().inserted = Some(claim);
+        }
+    }
+
+    fn unclaim(&mut self, buyer: UserId, (hold, state): (HoldId, HoldState), seats: &[SeatNo]) {
+        self.buyers.insert(buyer);
+        self.hold(hold).state = Some(state);
+        for seat in seats {
+            let change = self.claims.entry(*seat).or_default();
+            if change.inserted.take().is_none() {
+                change.deleted = Some(hold);
+            }
+        }
+    }
+
+    fn sell(&mut self, (hold, order, holder): (HoldId, OrderId, UserId), seats: &[SeatNo], tickets: &[TicketId]) {
+        self.hold(hold).state = Some(HoldState::Sold);
+        for (seat, ticket) in seats.iter().zip(tickets) {
+            let change = self.claims.entry(*seat).or_default();
+            match &mut change.inserted {
+                Some(claim) => claim.order = Some(order),
+                None => change.sold = Some((hold, order)),
+            }
+            self.tickets.push(NewTicket { ticket: *ticket, seat: *seat, order, holder });
+        }
+    }
+}

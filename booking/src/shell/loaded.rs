@@ -1,0 +1,223 @@
+//! A lane taken over and read from the tables: the epoch first, which fences every other writer out, then the state.
+//!
+//! What is read after the epoch moved can only be changed by us, so the reads need no common snapshot. The terms can change
+//! under them; then the lane's `terms` number has moved and the first batch is fenced out.
+
+use super::connection::Connection;
+use super::recall::Recalled;
+use crate::clock::Clock;
+use crate::failure::Failure;
+use crate::lane::fact::RequestHash;
+use crate::lane::house::House;
+use crate::lane::{Attempt, AttemptState, Hold, Lane, LaneOrder, Terms};
+use crate::order::OrderState;
+use crate::plans::Plans;
+use crate::reservation::HoldState;
+use futures::future::try_join_all;
+use jiff::Timestamp;
+use model::{EventId, HoldId, OrderId, PaymentId, SeatNo, TierNo, UserId};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+/// Keys of past requests read at the start.
+const RECENT_MAX: i64 = 50_000;
+
+/// Where a lane stands: what the next batch must follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) epoch: i64,
+    pub(super) seq: i64,
+    pub(super) head: Vec<u8>,
+    pub(super) terms: i64,
+}
+
+impl Place {
+    /// The seat map's version: grows with every batch and every change of terms.
+    pub(super) fn version(&self) -> u64 {
+        u64::try_from(self.seq + self.terms).unwrap_or_default()
+    }
+}
+
+/// Why a lane was not loaded.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum LoadError {
+    /// There is no such event.
+    #[error("there is no such event")]
+    NoSuchEvent,
+    /// The database failed us.
+    #[error("load a lane")]
+    Failed(#[from] Failure),
+}
+
+impl From<tokio_postgres::Error> for LoadError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// What a load reads with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) event: EventId,
+    pub(super) plans: &'a Plans,
+}
+
+impl Source<'_> {
+    /// Takes the lane over and reads its state.
+    pub(super) async fn take(&self, owner: &str, clock: &Clock) -> Result<(Place, Lane), LoadError> {
+        let Connection { client, statements, .. } = self.connection;
+        client.execute(&statements.lane_make, &[&self.event.0]).await?;
+        let row = client.query_opt(&statements.lane_take, &[&self.event.0, &owner]).await?;
+        let row = row.ok_or(LoadError::NoSuchEvent)?;
+        clock.set(row.try_get(4)?);
+        let place =
+            Place { epoch: row.try_get(0)?, seq: row.try_get(1)?, head: row.try_get(2)?, terms: row.try_get(3)? };
+        let (house, terms) = self.terms().await?;
+        let mut lane = Lane::new(house, terms);
+        let holds = client.query(&statements.hold_live, &[&self.event.0]).await?;
+        let holds = holds.iter().map(hold).collect::<Result<Vec<_>, _>>()?;
+        let ids: Vec<Uuid> = holds.iter().map(|hold| hold.hold.0).collect();
+        for row in client.query(&statements.quota_all, &[&self.event.0]).await? {
+            lane.restore_quota(UserId(row.try_get(0)?), u32::try_from(row.try_get::<_, i32>(1)?).unwrap_or_default());
+        }
+        for hold in holds {
+            lane.restore_hold(hold);
+        }
+        for row in client.query(&statements.claim_sold, &[&self.event.0]).await? {
+            lane.restore_sold(seat_no(row.try_get(0)?));
+        }
+        for order in self.orders(Vec::new(), ids).await? {
+            lane.adopt(order);
+        }
+        Ok((place, lane))
+    }
+
+    /// Where the lane stands now, whoever has it: epoch, seq, terms.
+    pub(super) async fn look(&self) -> Result<(i64, i64, i64), LoadError> {
+        let Connection { client, statements, .. } = self.connection;
+        let row = client.query_opt(&statements.lane_look, &[&self.event.0]).await?.ok_or(LoadError::NoSuchEvent)?;
+        Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+    }
+
+    async fn terms(&self) -> Result<(Arc<House>, Terms), LoadError> {
+        let Connection { client, statements, .. } = self.connection;
+        let row = client.query_opt(&statements.event_terms, &[&self.event.0]).await?.ok_or(LoadError::NoSuchEvent)?;
+        let mut prices = HashMap::new();
+        for tier in client.query(&statements.event_tiers, &[&self.event.0]).await? {
+            let number: i16 = tier.try_get(0)?;
+            prices.insert(TierNo::try_from(number).unwrap_or_default(), tier.try_get(1)?);
+        }
+        let layout: String = row.try_get(1)?;
+        let house = match self.plans.get(&layout) {
+            Some(house) => house,
+            None => {
+                let plan = client.query_one(&statements.layout_plan, &[&layout]).await?;
+                self.plans.add(layout, plan.try_get(0)?)?
+            }
+        };
+        let terms = Terms {
+            slot: row.try_get(0)?,
+            opens_at: row.try_get(4)?,
+            closes_at: row.try_get(5)?,
+            cancelled: row.try_get::<_, &str>(8)? == "cancelled",
+            hold_ttl_s: row.try_get::<_, i32>(6)?.into(),
+            buyer_limit: u32::try_from(row.try_get::<_, i32>(7)?).unwrap_or_default(),
+            currency: row.try_get::<_, &str>(3)?.parse().map_err(Failure::new)?,
+            prices,
+        };
+        Ok((house, terms))
+    }
+
+    /// Orders by their ids or their holds', with their attempts.
+    pub(super) async fn orders(&self, orders: Vec<Uuid>, holds: Vec<Uuid>) -> Result<Vec<LaneOrder>, LoadError> {
+        if orders.is_empty() && holds.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Connection { client, statements, .. } = self.connection;
+        let mut found = HashMap::new();
+        for row in client.query(&statements.order_find, &[&self.event.0, &orders, &holds]).await? {
+            let order = OrderId(row.try_get("order_id")?);
+            let state = OrderState::parse(row.try_get("order_state")?).ok_or_else(|| unreadable("orders.state"))?;
+            found.insert(order, LaneOrder { order, hold: hold(&row)?, state, attempts: Vec::new() });
+        }
+        let ids: Vec<Uuid> = found.keys().map(|order| order.0).collect();
+        for row in client.query(&statements.payment_find, &[&self.event.0, &ids]).await? {
+            let attempt = Attempt {
+                payment: PaymentId(row.try_get(1)?),
+                key: row.try_get(2)?,
+                state: AttemptState::parse(row.try_get(3)?).ok_or_else(|| unreadable("payment.state"))?,
+            };
+            if let Some(order) = found.get_mut(&OrderId(row.try_get(0)?)) {
+                order.attempts.push(attempt);
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// Requests of the last day, newest first.
+    pub(super) async fn recent(&self) -> Result<Vec<Recalled>, LoadError> {
+        let Connection { client, statements, .. } = self.connection;
+        let rows = client.query(&statements.hold_recent, &[&self.event.0, &RECENT_MAX]).await?;
+        rows.iter().map(recalled).collect()
+    }
+
+    /// Requests made before under these keys.
+    pub(super) async fn by_keys(&self, keys: Vec<(UserId, String)>) -> Result<Vec<Recalled>, LoadError> {
+        let Connection { client, statements, .. } = self.connection;
+        let chunks = keys.chunks(4_096).map(|keys| {
+            let (users, keys): (Vec<Uuid>, Vec<&str>) = keys.iter().map(|(user, key)| (user.0, key.as_str())).unzip();
+            async move { client.query(&statements.hold_by_key, &[&self.event.0, &users, &keys]).await }
+        });
+        try_join_all(chunks).await?.iter().flatten().map(recalled).collect()
+    }
+}
+
+fn hold(row: &Row) -> Result<Hold, LoadError> {
+    Ok(Hold {
+        hold: HoldId(row.try_get("hold_id")?),
+        buyer: UserId(row.try_get("user_id")?),
+        seats: row.try_get::<_, Vec<i32>>("seat_nos")?.into_iter().map(seat_no).collect(),
+        prices: row.try_get("prices")?,
+        expires_at: row.try_get("expires_at")?,
+        extended: row.try_get("extended")?,
+        state: HoldState::parse(row.try_get("state")?).ok_or_else(|| unreadable("hold.state"))?,
+    })
+}
+
+/// A past request with the answer it got first.
+fn recalled(row: &Row) -> Result<Recalled, LoadError> {
+    let request: [u8; 32] =
+        row.try_get::<_, Vec<u8>>("request_hash")?.try_into().map_err(|_| unreadable("hold.request_hash"))?;
+    let buyer = UserId(row.try_get("user_id")?);
+    let expires_at: Timestamp = row.try_get("first_expires_at")?;
+    Ok(Recalled {
+        buyer,
+        key: row.try_get("idem_key")?,
+        request: RequestHash(request),
+        hold: Hold {
+            hold: HoldId(row.try_get("hold_id")?),
+            buyer,
+            seats: row.try_get::<_, Vec<i32>>("seat_nos")?.into_iter().map(seat_no).collect(),
+            prices: row.try_get("prices")?,
+            expires_at,
+            extended: false,
+            state: HoldState::Held,
+        },
+    })
+}
+
+fn seat_no(number: i32) -> SeatNo {
+    SeatNo::try_from(number).unwrap_or(SeatNo::MAX)
+}
+
+/// A column holds a word this program does not know.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} holds an unknown value")]
+struct Unreadable(&'static str);
+
+fn unreadable(column: &'static str) -> LoadError {
+    LoadError::Failed(Failure::new(Unreadable(column)))
+}

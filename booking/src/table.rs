@@ -1,0 +1,22 @@
+//! The booking tables' statements outside the lanes: one function per statement, in the file named after its table.
+//!
+//! Reads, and what concerns a provider alone. Whatever decides about seats, orders or payments goes through a lane.
+
+pub(crate) mod availability;
+pub(crate) mod hold;
+pub(crate) mod layout;
+pub(crate) mod orders;
+pub(crate) mod outbox;
+pub(crate) mod payment;
+pub(crate) mod ticket;
+pub(crate) mod webhook_inbox;
+
+/// A column holds a word this program does not know.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} holds an unknown value")]
+pub(crate) struct Unreadable(pub(crate) &'static str);
+
+/// A seat's number out of its column.
+pub(crate) fn seat_no(number: i32) -> model::SeatNo {
+    model::SeatNo::try_from(number).unwrap_or(model::SeatNo::MAX)
+}

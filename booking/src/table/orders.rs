@@ -1,0 +1,51 @@
+//! `orders`: purchases.
+
+use super::Unreadable;
+use crate::failure::Failure;
+use crate::order::OrderState;
+use jiff::Timestamp;
+use model::{Currency, EventId, HoldId, OrderId, UserId};
+use sqlx::PgConnection;
+
+/// An order with what describes its seats.
+#[derive(Debug)]
+pub(crate) struct OrderRow {
+    pub(crate) event: EventId,
+    pub(crate) hold: HoldId,
+    pub(crate) user: UserId,
+    pub(crate) state: OrderState,
+    pub(crate) total: i64,
+    pub(crate) currency: Currency,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) created_at: Timestamp,
+    pub(crate) seat_nos: Vec<i32>,
+    pub(crate) prices: Vec<i64>,
+    pub(crate) layout_hash: String,
+}
+
+/// One order.
+pub(crate) async fn by_id(connection: &mut PgConnection, order: OrderId) -> Result<Option<OrderRow>, Failure> {
+    let row = sqlx::query!(
+        "select o.event_id, o.hold_id, o.user_id, o.state, o.total, o.currency, o.expires_at, o.created_at,
+            h.seat_nos, h.prices, e.layout_hash
+        from orders o join hold h using (event_id, hold_id) join event e using (event_id)
+        where o.order_id = $1",
+        order.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(OrderRow {
+        event: EventId(row.event_id),
+        hold: HoldId(row.hold_id),
+        user: UserId(row.user_id),
+        state: OrderState::parse(&row.state).ok_or_else(|| Failure::new(Unreadable("orders.state")))?,
+        total: row.total,
+        currency: row.currency.parse().map_err(Failure::new)?,
+        expires_at: row.expires_at.to_jiff(),
+        created_at: row.created_at.to_jiff(),
+        seat_nos: row.seat_nos,
+        prices: row.prices,
+        layout_hash: row.layout_hash,
+    }))
+}

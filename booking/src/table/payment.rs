@@ -1,0 +1,158 @@
+//! `payment`: attempts to pay. States change in the lane; what the provider calls the attempt is noted here.
+
+use super::Unreadable;
+use crate::failure::Failure;
+use crate::order::{PaymentAttempt, PaymentState};
+use model::{EventId, OrderId, PaymentId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// A row as the statements below select it.
+#[derive(Debug)]
+pub(crate) struct PaymentRow {
+    pub(crate) event_id: Uuid,
+    pub(crate) payment_id: Uuid,
+    pub(crate) order_id: Uuid,
+    pub(crate) provider: String,
+    pub(crate) provider_ref: Option<String>,
+    pub(crate) portal_url: Option<String>,
+    pub(crate) amount: i64,
+    pub(crate) currency: String,
+    pub(crate) state: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) created_at: jiff_sqlx::Timestamp,
+}
+
+impl TryFrom<PaymentRow> for PaymentAttempt {
+    type Error = Failure;
+
+    fn try_from(row: PaymentRow) -> Result<Self, Failure> {
+        let state = match row.state.as_str() {
+            "created" => PaymentState::Created,
+            "authorized" => PaymentState::Authorized,
+            "declined" => PaymentState::Declined { reason: row.reason.unwrap_or_default() },
+            "capturing" => PaymentState::Capturing,
+            "captured" => PaymentState::Captured,
+            "voiding" => PaymentState::Voiding,
+            "voided" => PaymentState::Voided,
+            _ => return Err(Failure::new(Unreadable("payment.state"))),
+        };
+        Ok(Self {
+            payment_id: PaymentId(row.payment_id),
+            order_id: OrderId(row.order_id),
+            event_id: EventId(row.event_id),
+            provider: row.provider,
+            provider_ref: row.provider_ref,
+            portal_url: row.portal_url,
+            amount: row.amount,
+            currency: row.currency.parse().map_err(Failure::new)?,
+            state,
+            created_at: row.created_at.to_jiff(),
+        })
+    }
+}
+
+/// An order's attempts, oldest first.
+pub(crate) async fn of_order(
+    connection: &mut PgConnection,
+    event: EventId,
+    order: OrderId,
+) -> Result<Vec<PaymentAttempt>, Failure> {
+    let rows = sqlx::query_as!(
+        PaymentRow,
+        "select p.event_id, p.payment_id, p.order_id, p.provider, p.provider_ref, p.portal_url, p.amount, o.currency, p.state,
+            p.reason, p.created_at
+        from payment p join orders o using (event_id, order_id)
+        where p.event_id = $1 and p.order_id = $2 order by p.payment_id",
+        event.0,
+        order.0
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(PaymentAttempt::try_from).collect()
+}
+
+/// One attempt.
+pub(crate) async fn by_id(
+    connection: &mut PgConnection,
+    payment: PaymentId,
+) -> Result<Option<PaymentAttempt>, Failure> {
+    let row = sqlx::query_as!(
+        PaymentRow,
+        "select p.event_id, p.payment_id, p.order_id, p.provider, p.provider_ref, p.portal_url, p.amount, o.currency, p.state,
+            p.reason, p.created_at
+        from payment p join orders o using (event_id, order_id) where p.payment_id = $1",
+        payment.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(PaymentAttempt::try_from).transpose()
+}
+
+/// The attempt a provider calls so.
+pub(crate) async fn by_provider_ref(
+    connection: &mut PgConnection,
+    provider: &str,
+    provider_ref: &str,
+) -> Result<Option<PaymentAttempt>, Failure> {
+    let row = sqlx::query_as!(
+        PaymentRow,
+        "select p.event_id, p.payment_id, p.order_id, p.provider, p.provider_ref, p.portal_url, p.amount, o.currency, p.state,
+            p.reason, p.created_at
+        from payment p join orders o using (event_id, order_id) where p.provider = $1 and p.provider_ref = $2",
+        provider,
+        provider_ref
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(PaymentAttempt::try_from).transpose()
+}
+
+/// Notes where the provider has the attempt; false when it is noted otherwise.
+pub(crate) async fn opened(
+    connection: &mut PgConnection,
+    payment: &PaymentAttempt,
+    provider_ref: &str,
+    portal_url: &str,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "update payment set provider_ref = $3, portal_url = $4, updated_at = clock_timestamp()
+        where event_id = $1 and payment_id = $2 and (provider_ref is null or provider_ref = $3)",
+        payment.event_id.0,
+        payment.payment_id.0,
+        provider_ref,
+        portal_url
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Attempts open at a provider for `pause_s` seconds without a word, and not asked about for as long; marks them asked about.
+/// A day after they were made they are given up.
+pub(crate) async fn to_poll(
+    connection: &mut PgConnection,
+    pause_s: f64,
+    limit: i64,
+) -> Result<Vec<PaymentAttempt>, Failure> {
+    let rows = sqlx::query_as!(
+        PaymentRow,
+        "with due as (
+            select event_id, payment_id from payment
+            where state in ('created', 'authorized', 'capturing', 'voiding') and provider_ref is not null
+                and updated_at < clock_timestamp() - make_interval(secs => $1)
+                and (polled_at is null or polled_at < clock_timestamp() - make_interval(secs => $1))
+                and created_at > clock_timestamp() - interval '24 hours'
+            order by polled_at nulls first, created_at limit $2 for update skip locked)
+        update payment p set polled_at = clock_timestamp() from due, orders o
+        where p.event_id = due.event_id and p.payment_id = due.payment_id
+            and o.event_id = p.event_id and o.order_id = p.order_id
+        returning p.event_id, p.payment_id, p.order_id, p.provider, p.provider_ref, p.portal_url, p.amount, o.currency, p.state,
+            p.reason, p.created_at",
+        pause_s,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(PaymentAttempt::try_from).collect()
+}

@@ -1,0 +1,97 @@
+//! `ticket`: the right to one seat each.
+
+use super::Unreadable;
+use crate::failure::Failure;
+use crate::lane::house::House;
+use crate::order::{Ticket, TicketState};
+use model::{EventId, OrderId, TicketId, UserId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// A row as the statements below select it.
+#[derive(Debug)]
+pub(crate) struct TicketRow {
+    pub(crate) event_id: Uuid,
+    pub(crate) ticket_id: Uuid,
+    pub(crate) seat_no: i32,
+    pub(crate) order_id: Uuid,
+    pub(crate) holder: Uuid,
+    pub(crate) code: String,
+    pub(crate) state: String,
+    pub(crate) created_at: jiff_sqlx::Timestamp,
+    pub(crate) layout_hash: String,
+}
+
+impl TicketRow {
+    /// The ticket, its seat described by its plan.
+    pub(crate) fn describe(self, house: &House) -> Result<Ticket, Failure> {
+        let state = match self.state.as_str() {
+            "valid" => TicketState::Valid,
+            "used" => TicketState::Used,
+            "void" => TicketState::Void,
+            _ => return Err(Failure::new(Unreadable("ticket.state"))),
+        };
+        let seat = house.describe(super::seat_no(self.seat_no), 0);
+        Ok(Ticket {
+            ticket_id: TicketId(self.ticket_id),
+            event_id: EventId(self.event_id),
+            order_id: OrderId(self.order_id),
+            holder: UserId(self.holder),
+            seat_no: seat.seat_no,
+            label: seat.label,
+            section: seat.section,
+            row: seat.row,
+            state,
+            code: self.code,
+            created_at: self.created_at.to_jiff(),
+        })
+    }
+}
+
+/// A holder's tickets, of one event or all, by event and seat.
+pub(crate) async fn of_holder(
+    connection: &mut PgConnection,
+    holder: UserId,
+    event: Option<EventId>,
+) -> sqlx::Result<Vec<TicketRow>> {
+    sqlx::query_as!(
+        TicketRow,
+        r#"select t.event_id, t.ticket_id, t.seat_no, t.order_id, t.holder, t.code, t.state, t.created_at, e.layout_hash
+        from ticket t join event e using (event_id)
+        where t.holder = $1 and ($2::uuid is null or t.event_id = $2) order by e.starts_at, t.event_id, t.seat_no, t.ticket_id"#,
+        holder.0,
+        event.map(|event| event.0)
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// An order's tickets, by seat.
+pub(crate) async fn of_order(
+    connection: &mut PgConnection,
+    event: EventId,
+    order: OrderId,
+) -> sqlx::Result<Vec<TicketRow>> {
+    sqlx::query_as!(
+        TicketRow,
+        "select t.event_id, t.ticket_id, t.seat_no, t.order_id, t.holder, t.code, t.state, t.created_at, e.layout_hash
+        from ticket t join event e using (event_id)
+        where t.event_id = $1 and t.order_id = $2 order by t.seat_no, t.ticket_id",
+        event.0,
+        order.0
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// One ticket.
+pub(crate) async fn by_id(connection: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Option<TicketRow>> {
+    sqlx::query_as!(
+        TicketRow,
+        "select t.event_id, t.ticket_id, t.seat_no, t.order_id, t.holder, t.code, t.state, t.created_at, e.layout_hash
+        from ticket t join event e using (event_id) where t.ticket_id = $1",
+        ticket.0
+    )
+    .fetch_optional(connection)
+    .await
+}
