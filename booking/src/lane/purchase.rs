@@ -31,8 +31,8 @@ impl Lane {
             order
         };
         let open = self.order(order).and_then(|order| {
-            let mut attempts = order.attempts.iter().rev();
-            attempts.find(|attempt| attempt.state == AttemptState::Created || attempt.key == key)
+            let by_key = order.attempts.iter().find(|attempt| attempt.key == key);
+            by_key.or_else(|| order.attempts.iter().rfind(|attempt| attempt.state == AttemptState::Created))
         });
         if let Some(open) = open {
             return Ok(Done::Checkout { order, payment: open.payment });

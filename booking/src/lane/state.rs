@@ -276,10 +276,6 @@ impl Lane {
         self.holds.get(&hold)
     }
 
-    pub(crate) fn live_holds(&self) -> usize {
-        self.holds.len()
-    }
-
     pub(crate) fn order(&self, order: OrderId) -> Option<&LaneOrder> {
         self.orders.get(&order)
     }
