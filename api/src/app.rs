@@ -3,10 +3,15 @@
 use crate::account::{LoginGate, Passwords};
 use crate::catalog::Layouts;
 use crate::config::Config;
+use crate::payment::Provider;
+use crate::problem::Problem;
+use crate::sandbox::Sandbox;
 use crate::session::Sessions;
+use booking::Booking;
 use sqlx::PgPool;
 use std::ops::Deref;
 use std::sync::Arc;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// The state of the router.
@@ -29,6 +34,16 @@ pub struct Parts {
     pub sessions: Sessions,
     /// Seat plans asked for lately.
     pub layouts: Layouts,
+    /// The booking core; a process that serves search alone has none.
+    pub booking: Option<Booking>,
+    /// The provider of payments, spoken to over HTTP.
+    pub provider: Provider,
+    /// Wakes the payment workers: something is due.
+    pub payments_due: Notify,
+    /// Places for seat-map streams.
+    pub streams: Arc<Semaphore>,
+    /// The built-in payment portal's own state.
+    pub sandbox: Sandbox,
     /// Cancelled when the process stops: long answers end by it.
     pub stop: CancellationToken,
 }
@@ -38,6 +53,14 @@ impl App {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
+    }
+
+    /// The booking core.
+    ///
+    /// # Errors
+    /// 503 in a process that serves search alone.
+    pub fn booking(&self) -> Result<&Booking, Problem> {
+        self.booking.as_ref().ok_or_else(|| Problem::busy("this process serves search alone", 5))
     }
 
     /// Whether people reach this site over TLS, so that its cookies are `__Host-` and `Secure`.

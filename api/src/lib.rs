@@ -5,15 +5,24 @@
 
 pub mod account;
 pub mod app;
+pub mod buy;
 pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod console;
+pub mod database;
 pub mod demo;
 pub mod extract;
 pub mod hex;
+pub mod idempotency;
+pub mod order;
 pub mod pages;
+pub mod payment;
 pub mod problem;
+pub mod reserve;
 pub mod router;
+pub mod sandbox;
+pub mod seats;
 pub mod serve;
 pub mod session;
+pub mod ticket;

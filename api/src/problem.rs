@@ -3,8 +3,10 @@
 //! The only `IntoResponse` for errors. The body of a 5xx is generic and its cause is logged here, once; a 4xx says what to change.
 
 use crate::account::PasswordError;
+use crate::payment::ProviderError;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use booking::{BuyError, ExtendError, Failure, ReleaseError, ReserveError, SeatsError};
 use serde_json::{Map, Value, json};
 
 /// An error on its way out.
@@ -187,5 +189,106 @@ impl From<garde::Report> for Problem {
         let errors: Vec<_> =
             report.iter().map(|(path, error)| (path.to_string(), error.message().to_string())).collect();
         Self::invalid_fields(&errors)
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        Self::internal(&failure)
+    }
+}
+
+fn no_such_event() -> Problem {
+    Problem::not_found("no-such-event", "There is no such event")
+}
+
+fn queue_full() -> Problem {
+    Problem::busy("more people are asking for this event than can be served at once", 1)
+}
+
+/// 422: the key came before with something else.
+#[must_use]
+pub fn key_reused() -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "This Idempotency-Key was used for another request")
+}
+
+/// 410: the seats went back.
+#[must_use]
+pub fn hold_expired() -> Problem {
+    Problem::new(StatusCode::GONE, "hold-expired", "You hold no seats of this event any more")
+        .detail("reserve seats again")
+}
+
+impl From<ReserveError> for Problem {
+    fn from(error: ReserveError) -> Self {
+        let conflict = |name, title| Self::new(StatusCode::CONFLICT, name, title);
+        match error {
+            ReserveError::NoSuchEvent => no_such_event(),
+            ReserveError::BadAsk { field, must } => Self::invalid(field, must),
+            ReserveError::BadSeat { seats } => {
+                Self::invalid("seats", "not on sale at this event").with("seats", json!(seats))
+            }
+            ReserveError::SeatsTaken { seats } => {
+                conflict("seats-taken", "Somebody was faster").with("seats", json!(seats))
+            }
+            ReserveError::NotEnoughSeats => conflict("not-enough-seats", "Fewer seats than that are free"),
+            ReserveError::LimitReached { limit } => {
+                conflict("limit-reached", "No more seats for you at this event").with("limit", json!(limit))
+            }
+            ReserveError::NotOnSale { opens_at, closed } => conflict("not-on-sale", "This event is not on sale now")
+                .with("opens_at", json!(opens_at))
+                .with("closed", json!(closed)),
+            ReserveError::KeyReused => key_reused(),
+            ReserveError::Busy => queue_full(),
+            ReserveError::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ExtendError> for Problem {
+    fn from(error: ExtendError) -> Self {
+        match error {
+            ExtendError::NoHold => hold_expired(),
+            ExtendError::Busy => queue_full(),
+            ExtendError::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ReleaseError> for Problem {
+    fn from(error: ReleaseError) -> Self {
+        match error {
+            ReleaseError::Busy => queue_full(),
+            ReleaseError::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<BuyError> for Problem {
+    fn from(error: BuyError) -> Self {
+        match error {
+            BuyError::NoSuchEvent => no_such_event(),
+            BuyError::HoldExpired => hold_expired(),
+            BuyError::Busy => queue_full(),
+            BuyError::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<SeatsError> for Problem {
+    fn from(error: SeatsError) -> Self {
+        match error {
+            SeatsError::NoSuchEvent => no_such_event(),
+            SeatsError::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ProviderError> for Problem {
+    fn from(error: ProviderError) -> Self {
+        tracing::warn!(error = %error, cause = ?std::error::Error::source(&error), "payment provider");
+        Self::new(StatusCode::BAD_GATEWAY, "provider-unavailable", "The payment provider does not answer")
+            .detail("nothing was taken; try again with the same Idempotency-Key")
+            .retry_after(2)
     }
 }

@@ -1,11 +1,10 @@
 //! The routes and what wraps them all: limits, request ids, compression, security headers.
 
-use crate::account;
 use crate::app::App;
-use crate::catalog;
 use crate::extract::BODY_BYTES_MAX;
 use crate::pages;
 use crate::problem::Problem;
+use crate::{account, buy, catalog, order, payment, reserve, sandbox, seats, ticket};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
@@ -13,10 +12,19 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// Everything this process answers.
 pub fn router(app: App) -> Router {
-    let (described, _openapi) =
-        OpenApiRouter::new().merge(account::router()).merge(catalog::router()).split_for_parts();
+    let (described, _openapi) = OpenApiRouter::new()
+        .merge(account::router())
+        .merge(catalog::router())
+        .merge(reserve::router())
+        .merge(buy::router())
+        .merge(order::router())
+        .merge(ticket::router())
+        .merge(seats::router())
+        .merge(payment::router())
+        .split_for_parts();
     Router::new()
         .merge(described)
+        .merge(sandbox::router())
         .merge(pages::router())
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)

@@ -1,45 +1,175 @@
 //! Starting and stopping the process, in a written order.
 
-use crate::account::{LoginGate, Passwords};
+use crate::account::{self, LoginGate, Passwords};
 use crate::app::{App, Parts};
 use crate::catalog::Layouts;
-use crate::cli::{DatabaseArgs, DemoArgs, ServeArgs};
-use crate::config::{self, Config};
+use crate::cli::{DatabaseArgs, DemoArgs, Role, ServeArgs};
+use crate::config::{self, Config, Secret};
 use crate::demo::Demo;
+use crate::payment::{self, Provider, signature};
+use crate::sandbox::Sandbox;
 use crate::session::Sessions;
-use crate::{console, router};
+use crate::{console, database, idempotency, router};
 use anyhow::Context as _;
-use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
+use booking::Booking;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Argon2 hashes at once: more would take memory and cores from everyone else.
+const HASHES_AT_ONCE: usize = 2;
+/// Seat maps followed at once.
+const STREAMS_MAX: usize = 20_000;
+/// How long answers under way may take to end, and then the rooms.
+const STOP_HTTP_S: u64 = 2;
+const STOP_ROOMS_S: u64 = 2;
+
+/// What runs, and the tokens that stop it: `soft` ends answers and workers, `hard` the rooms beneath them.
+struct Tasks {
+    soft: CancellationToken,
+    hard: CancellationToken,
+    workers: TaskTracker,
+    rooms: TaskTracker,
+}
 
 /// Serves until SIGINT or SIGTERM.
+///
+/// Starts in this order: 1 settings and the port, so that what is wrong with them is said first; 2 Postgres and its tables;
+/// 3 the indexer; 4 the replica; 5 the booking core; 6 workers; 7 HTTP; 8 once the replica is ready, the line `ready URL`.
+///
+/// Stops in this order, within five seconds: 1 HTTP takes no more, streams end, answers under way are finished; 2 workers; 3 the
+/// booking core answers what it decided; 4 replica and indexer; 5 the connections.
 ///
 /// # Errors
 /// A sentence that says what to do.
 pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let config = Config::load(&args)?;
-    let listener =
-        tokio::net::TcpListener::bind(config.addr).await.with_context(|| format!("listen on {}", config.addr))?;
+    let listener = TcpListener::bind(config.addr).await.with_context(|| {
+        format!(
+            "cannot listen on {}: choose another address with --addr HOST:PORT (port 0 picks a free one)",
+            config.addr
+        )
+    })?;
     let addr = listener.local_addr()?;
-    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{addr}"));
-    let pool = connect(config.database_url.expose()).await?;
-    let stop = CancellationToken::new();
-    let app = App::new(Parts {
-        config,
+    let url = config.database_url.expose().to_owned();
+    let pool = database::connect(&url).await?;
+    database::check(&pool, config.role == Role::All).await?;
+    let tasks = Tasks {
+        soft: CancellationToken::new(),
+        hard: CancellationToken::new(),
+        workers: TaskTracker::new(),
+        rooms: TaskTracker::new(),
+    };
+    let booking = match config.role {
+        Role::All => {
+            let settings = booking::Settings::new(url);
+            Some(Booking::open(settings, pool.clone(), tasks.rooms.clone(), tasks.hard.clone()).await?)
+        }
+        Role::Search => None,
+    };
+    let app = assemble(config, addr, pool, booking, &tasks)?;
+    start_workers(&app, &tasks);
+    let http = axum::serve(listener, router::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>());
+    let http = tokio::spawn(http.with_graceful_shutdown(tasks.soft.clone().cancelled_owned()).into_future());
+    console::say(&format!("ready {}", app.public_url));
+    interrupted().await?;
+    stop(&app, &tasks, http).await;
+    Ok(())
+}
+
+fn assemble(
+    config: Config,
+    addr: SocketAddr,
+    pool: sqlx::PgPool,
+    booking: Option<Booking>,
+    tasks: &Tasks,
+) -> anyhow::Result<App> {
+    let here = here(addr);
+    let public_url = config.public_url.clone().unwrap_or_else(|| here.clone());
+    let key = |purpose| Secret::new(signature::derive(config.secret.expose(), purpose));
+    let (api_key, webhook_key) = (key("sandbox api"), key("sandbox webhook"));
+    let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
+    let provider =
+        Provider::new(format!("{here}/sandbox/v1"), api_key.clone(), format!("{here}/payment/webhook/sandbox"))?;
+    Ok(App::new(Parts {
         public_url,
         pool,
-        passwords: Passwords::new(2)?,
+        booking,
+        provider,
+        sandbox: Sandbox::new(api_key, webhook_key, http, tasks.workers.clone()),
+        config,
+        passwords: Passwords::new(HASHES_AT_ONCE)?,
         login_gate: LoginGate::default(),
         sessions: Sessions::default(),
         layouts: Layouts::default(),
-        stop: stop.clone(),
-    });
-    console::say(&format!("ready http://{addr}"));
-    axum::serve(listener, router::router(app).into_make_service_with_connect_info::<std::net::SocketAddr>())
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await?;
+        payments_due: Notify::new(),
+        streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        stop: tasks.soft.clone(),
+    }))
+}
+
+/// How this process reaches itself: the built-in payment provider is called over HTTP like any other.
+fn here(addr: SocketAddr) -> String {
+    if addr.ip().is_unspecified() { format!("http://127.0.0.1:{}", addr.port()) } else { format!("http://{addr}") }
+}
+
+fn start_workers(app: &App, tasks: &Tasks) {
+    tasks.workers.spawn(app.sessions.clone().listen(app.pool.clone(), tasks.soft.clone()));
+    tasks.workers.spawn(sweep(app.clone()));
+    if let Some(booking) = app.booking.clone() {
+        tasks.workers.spawn(payment::run_worker(app.clone(), booking));
+    }
+}
+
+/// Removes ended sessions and old idempotency keys, a batch a minute.
+async fn sweep(app: App) {
+    let mut minute = tokio::time::interval(Duration::from_mins(1));
+    while app.stop.run_until_cancelled(minute.tick()).await.is_some() {
+        let swept = async {
+            let mut db = app.pool.acquire().await?;
+            account::sweep(&mut db).await?;
+            drop(db);
+            idempotency::sweep(&app.pool).await
+        };
+        if let Err(error) = swept.await {
+            tracing::warn!(%error, "sweep");
+        }
+    }
+}
+
+async fn interrupted() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        outcome = tokio::signal::ctrl_c() => outcome?,
+        _ = terminate.recv() => {}
+    }
     Ok(())
+}
+
+async fn stop(app: &App, tasks: &Tasks, http: tokio::task::JoinHandle<std::io::Result<()>>) {
+    tracing::info!("stopping");
+    tasks.soft.cancel();
+    let within = |seconds| Duration::from_secs(seconds);
+    if tokio::time::timeout(within(STOP_HTTP_S), http).await.is_err() {
+        tracing::warn!("answers under way were cut off");
+    }
+    tasks.workers.close();
+    if tokio::time::timeout(within(STOP_HTTP_S), tasks.workers.wait()).await.is_err() {
+        tracing::warn!("workers were cut off");
+    }
+    tasks.hard.cancel();
+    tasks.rooms.close();
+    if tokio::time::timeout(within(STOP_ROOMS_S), tasks.rooms.wait()).await.is_err() {
+        tracing::warn!("rooms were cut off");
+    }
+    if tokio::time::timeout(within(1), app.pool.close()).await.is_err() {
+        tracing::warn!("connections were cut off");
+    }
 }
 
 /// Brings the database's tables to this version.
@@ -48,8 +178,8 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
 /// A sentence that says what to do.
 pub async fn migrate(args: &DatabaseArgs) -> anyhow::Result<()> {
     let url = config::database_url(args.database_url.as_deref())?;
-    let pool = connect(url.expose()).await?;
-    sqlx::migrate!("../migrations").run(&pool).await.context("migrate the database")?;
+    let pool = database::connect(url.expose()).await?;
+    database::migrate(&pool).await?;
     Ok(())
 }
 
@@ -60,12 +190,11 @@ pub async fn migrate(args: &DatabaseArgs) -> anyhow::Result<()> {
 pub async fn demo(args: DemoArgs) -> anyhow::Result<()> {
     let url = config::database_url(args.database.database_url.as_deref())?;
     let data = config::data_dir(args.data.as_deref())?;
+    let pool = database::connect(url.expose()).await?;
+    database::check(&pool, false).await?;
+    pool.close().await;
     let demo = Demo { database_url: url.expose().to_owned(), data, events: args.events };
     let loaded = demo.load().await?;
     console::say(&format!("{} demo events, {} of them new", loaded.events, loaded.events_added));
     Ok(())
-}
-
-async fn connect(url: &str) -> anyhow::Result<PgPool> {
-    PgPoolOptions::new().max_connections(16).connect(url).await.context("connect to Postgres")
 }

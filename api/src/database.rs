@@ -1,0 +1,112 @@
+//! The database as it must be: reachable, new enough, with logical WAL where the indexer runs, and with our tables.
+//!
+//! Each fault is one sentence that says what to do; nothing is changed but by `migrate`.
+
+use sqlx::PgPool;
+use sqlx::migrate::{Migrate as _, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+
+/// The oldest Postgres we run on, as `server_version_num` has it.
+const VERSION_MIN: i32 = 150_000;
+const CONNECTIONS_MAX: u32 = 24;
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// Not a URL.
+    #[error("DATABASE_URL is not a Postgres URL; it looks like postgres://USER@HOST:PORT/NAME")]
+    Url(#[source] sqlx::Error),
+    /// Nobody answers there.
+    #[error("cannot reach Postgres at {place}: start it, or name another with DATABASE_URL")]
+    Unreachable {
+        /// Host, port and database.
+        place: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// Too old.
+    #[error("Postgres {found} is too old: Frontrow needs version 15 or newer")]
+    TooOld {
+        /// The server's version.
+        found: String,
+    },
+    /// No logical decoding.
+    #[error(
+        "Postgres runs with wal_level={found}, but the search index is fed from logical WAL: \
+         run \"alter system set wal_level = logical\" and restart Postgres"
+    )]
+    NoLogicalWal {
+        /// What it is set to.
+        found: String,
+    },
+    /// The tables are missing or of another version.
+    #[error("the database's tables are not of this version: run \"frontrow migrate\"")]
+    Tables(#[source] Option<Box<sqlx::Error>>),
+    /// The migration failed; what was applied stays applied.
+    #[error("migrate the database")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The database failed otherwise.
+    #[error("ask Postgres about itself")]
+    Query(#[from] sqlx::Error),
+}
+
+/// Connects; the first connection is made before this returns.
+///
+/// # Errors
+/// When the URL is none or nobody answers.
+pub async fn connect(url: &str) -> Result<PgPool, DatabaseError> {
+    let options = PgConnectOptions::from_str(url).map_err(DatabaseError::Url)?;
+    let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or_default());
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_with(options.application_name("frontrow"));
+    pool.await.map_err(|source| DatabaseError::Unreachable { place, source })
+}
+
+/// Checks version, WAL level (where the indexer runs) and tables.
+///
+/// # Errors
+/// Names what is wrong.
+pub async fn check(pool: &PgPool, needs_logical_wal: bool) -> Result<(), DatabaseError> {
+    check_version(pool).await?;
+    if needs_logical_wal {
+        let found = setting(pool, "wal_level").await?;
+        if found != "logical" {
+            return Err(DatabaseError::NoLogicalWal { found });
+        }
+    }
+    let mut db = pool.acquire().await?;
+    let applied = db.list_applied_migrations("_sqlx_migrations").await;
+    let applied = applied.map_err(|_| DatabaseError::Tables(None))?;
+    let current = MIGRATIONS
+        .iter()
+        .all(|ours| applied.iter().any(|theirs| theirs.version == ours.version && theirs.checksum == ours.checksum));
+    if current { Ok(()) } else { Err(DatabaseError::Tables(None)) }
+}
+
+async fn check_version(pool: &PgPool) -> Result<(), DatabaseError> {
+    let number = setting(pool, "server_version_num").await?;
+    if number.parse::<i32>().is_ok_and(|number| number >= VERSION_MIN) {
+        return Ok(());
+    }
+    Err(DatabaseError::TooOld { found: setting(pool, "server_version").await? })
+}
+
+async fn setting(pool: &PgPool, name: &str) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar!(r#"select current_setting($1) as "setting!""#, name).fetch_one(pool).await
+}
+
+/// Brings the tables to this version. Safe to run by several at once and again.
+///
+/// # Errors
+/// When the server is too old or a statement fails.
+pub async fn migrate(pool: &PgPool) -> Result<(), DatabaseError> {
+    check_version(pool).await?;
+    MIGRATIONS.run(pool).await?;
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Finishes payments: deals with stored webhooks, carries out the outbox, asks about payments that went silent.
+//!
+//! Everything here may be repeated: reports are idempotent, the outbox's keys act once. One step's failure leaves the rest going.
+
+use super::provider::{Act, ProviderError, report};
+use super::webhook::Message;
+use crate::app::App;
+use booking::{Booking, Effect, EffectTopic, Failure, InboxEntry, Report, ReportError};
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// Webhooks and effects dealt with at a time.
+const BATCH: i64 = 64;
+/// How long a look waits for news.
+const IDLE_MS: u64 = 500;
+/// How often silent payments are looked for, and how long one must have been silent.
+const POLL_S: u32 = 5;
+
+#[derive(Debug, thiserror::Error)]
+enum StepError {
+    #[error("read what is due")]
+    Booking(#[from] Failure),
+    #[error("report a payment")]
+    Report(#[from] ReportError),
+    #[error("tell the provider")]
+    Provider(#[from] ProviderError),
+    #[error("read a stored webhook")]
+    Message(#[from] serde_json::Error),
+}
+
+/// Works until the process stops.
+pub async fn run(app: App, booking: Booking) {
+    let mut look = tokio::time::interval(Duration::from_millis(IDLE_MS));
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut polled = Instant::now();
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            () = app.payments_due.notified() => {}
+            _ = look.tick() => {}
+        }
+        note("webhooks", Box::pin(inbox(&booking)).await);
+        note("outbox", Box::pin(outbox(&app, &booking)).await);
+        if polled.elapsed() >= Duration::from_secs(POLL_S.into()) {
+            polled = Instant::now();
+            note("poll", Box::pin(poll(&app, &booking)).await);
+        }
+    }
+}
+
+fn note(step: &str, outcome: Result<(), StepError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(step, %error, cause = ?std::error::Error::source(&error), "payments: will try again");
+    }
+}
+
+async fn inbox(booking: &Booking) -> Result<(), StepError> {
+    for entry in booking.inbox_due(BATCH).await? {
+        note("webhook", take_in(booking, &entry).await);
+    }
+    Ok(())
+}
+
+async fn take_in(booking: &Booking, entry: &InboxEntry) -> Result<(), StepError> {
+    let message: Message = serde_json::from_value(entry.body.clone())?;
+    if let Some(report) = report(&message.state, message.reason) {
+        match booking.payment_reported(&entry.provider, &message.provider_ref, report).await {
+            // The buyer was quicker than our own note of the reference: it comes up again.
+            Err(ReportError::UnknownPayment) => return Ok(()),
+            reported => reported?,
+        }
+    }
+    booking.inbox_done(&entry.provider, &entry.provider_event_id).await?;
+    Ok(())
+}
+
+async fn outbox(app: &App, booking: &Booking) -> Result<(), StepError> {
+    for effect in booking.due_effects(BATCH).await? {
+        match Box::pin(carry_out(app, booking, &effect)).await {
+            Ok(()) => booking.effect_done(effect.id).await?,
+            Err(error) => {
+                note("effect", Err(error));
+                booking.effect_failed(effect.id).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn carry_out(app: &App, booking: &Booking, effect: &Effect) -> Result<(), StepError> {
+    let Some(provider_ref) = effect.payment.provider_ref.as_deref() else {
+        // Never opened at the provider: there is nothing there to let go.
+        return Ok(());
+    };
+    let (act, outcome) = match effect.topic {
+        EffectTopic::Capture => (Act::Capture, Some(Report::Captured)),
+        EffectTopic::Void => (Act::Void, Some(Report::Voided)),
+        EffectTopic::Refund => (Act::Refund, None),
+    };
+    app.provider.act(act, provider_ref, &effect.dedup).await?;
+    if let Some(report) = outcome {
+        booking.payment_reported(&effect.payment.provider, provider_ref, report).await?;
+    }
+    Ok(())
+}
+
+async fn poll(app: &App, booking: &Booking) -> Result<(), StepError> {
+    for payment in booking.payments_to_poll(POLL_S, BATCH).await? {
+        let Some(provider_ref) = payment.provider_ref.as_deref() else {
+            continue;
+        };
+        if let Some(report) = app.provider.ask(provider_ref).await? {
+            booking.payment_reported(&payment.provider, provider_ref, report).await?;
+        }
+    }
+    Ok(())
+}

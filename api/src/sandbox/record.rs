@@ -1,0 +1,82 @@
+//! The table `sandbox.payment`: one function per statement. Each step guards the state it starts from.
+
+use serde::Serialize;
+use sqlx::PgPool;
+
+/// A payment in the portal's books.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Payment {
+    #[serde(rename = "ref")]
+    pub(super) reference: String,
+    pub(super) amount: i64,
+    pub(super) currency: String,
+    pub(super) description: String,
+    #[serde(skip)]
+    pub(super) return_url: String,
+    #[serde(skip)]
+    pub(super) webhook_url: String,
+    pub(super) state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+}
+
+/// What a client asks to open.
+pub(super) struct New<'a> {
+    pub(super) reference: &'a str,
+    pub(super) idempotency_key: &'a str,
+    pub(super) amount: i64,
+    pub(super) currency: &'a str,
+    pub(super) description: &'a str,
+    pub(super) return_url: &'a str,
+    pub(super) webhook_url: &'a str,
+}
+
+/// Opens a payment, or finds the one this key opened.
+pub(super) async fn open(pool: &PgPool, new: &New<'_>) -> Result<Payment, sqlx::Error> {
+    let row = sqlx::query_as!(
+        Payment,
+        r#"insert into sandbox.payment (ref, idempotency_key, amount, currency, description, return_url, webhook_url)
+           values ($1, $2, $3, $4, $5, $6, $7)
+           on conflict (idempotency_key) do update set idempotency_key = excluded.idempotency_key
+           returning ref as "reference", amount, currency, description, return_url, webhook_url, state, reason"#,
+        new.reference,
+        new.idempotency_key,
+        new.amount,
+        new.currency,
+        new.description,
+        new.return_url,
+        new.webhook_url
+    );
+    row.fetch_one(pool).await
+}
+
+pub(super) async fn find(pool: &PgPool, reference: &str) -> Result<Option<Payment>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        Payment,
+        r#"select ref as "reference", amount, currency, description, return_url, webhook_url, state, reason
+           from sandbox.payment where ref = $1"#,
+        reference
+    );
+    row.fetch_optional(pool).await
+}
+
+/// Takes a payment from one of the states `from` to `to`; `None` when it is in none of them.
+pub(super) async fn step(
+    pool: &PgPool,
+    reference: &str,
+    from: &[&str],
+    to: &str,
+    reason: Option<&str>,
+) -> Result<Option<Payment>, sqlx::Error> {
+    let from: Vec<String> = from.iter().map(|state| (*state).to_owned()).collect();
+    let row = sqlx::query_as!(
+        Payment,
+        r#"update sandbox.payment set state = $3, reason = $4 where ref = $1 and state = any($2)
+           returning ref as "reference", amount, currency, description, return_url, webhook_url, state, reason"#,
+        reference,
+        &from,
+        to,
+        reason
+    );
+    row.fetch_optional(pool).await
+}

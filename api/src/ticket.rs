@@ -1,0 +1,163 @@
+//! Tickets as their holders see them: the list, the code for the door as a picture, the evening for the calendar.
+
+use crate::app::App;
+use crate::catalog;
+use crate::extract::Id;
+use crate::problem::{Problem, ProblemBody};
+use crate::session::Buyer;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use booking::{Ticket, TicketState};
+use model::{EventId, TicketId};
+use qrcode::QrCode;
+use qrcode::render::svg;
+use search::document::EventDocument;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of tickets.
+#[must_use]
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(list_of_event))
+        .routes(routes!(qr))
+        .routes(routes!(calendar))
+}
+
+/// One's tickets.
+#[derive(Debug, Serialize, ToSchema)]
+struct Tickets {
+    tickets: Vec<Ticket>,
+}
+
+/// One's tickets
+#[utoipa::path(get, path = "/ticket", tag = "booking",
+    responses((status = 200, body = Tickets), (status = 401, body = ProblemBody)))]
+async fn list(State(app): State<App>, buyer: Buyer) -> Result<axum::Json<Tickets>, Problem> {
+    let tickets = app.booking()?.tickets(buyer.id, None).await?;
+    Ok(axum::Json(Tickets { tickets }))
+}
+
+/// One's tickets of an event
+#[utoipa::path(get, path = "/ticket/{event_id}", tag = "booking", params(("event_id" = EventId, Path)),
+    responses((status = 200, body = Tickets), (status = 401, body = ProblemBody)))]
+async fn list_of_event(
+    State(app): State<App>,
+    buyer: Buyer,
+    Id(event_id): Id<EventId>,
+) -> Result<axum::Json<Tickets>, Problem> {
+    let tickets = app.booking()?.tickets(buyer.id, Some(event_id)).await?;
+    Ok(axum::Json(Tickets { tickets }))
+}
+
+async fn own(app: &App, buyer: &Buyer, ticket_id: TicketId) -> Result<Ticket, Problem> {
+    let ticket = app.booking()?.ticket(ticket_id).await?;
+    let own = ticket.filter(|ticket| ticket.holder == buyer.id && ticket.state != TicketState::Void);
+    own.ok_or_else(|| Problem::not_found("no-such-ticket", "There is no such ticket"))
+}
+
+/// A ticket's code as a QR picture
+#[utoipa::path(get, path = "/ticket/{ticket_id}/qr.svg", tag = "booking", params(("ticket_id" = TicketId, Path)),
+    responses((status = 200, content_type = "image/svg+xml", body = String), (status = 401, body = ProblemBody),
+        (status = 404, body = ProblemBody)))]
+async fn qr(State(app): State<App>, buyer: Buyer, Id(ticket_id): Id<TicketId>) -> Result<impl IntoResponse, Problem> {
+    let ticket = own(&app, &buyer, ticket_id).await?;
+    let code = QrCode::new(ticket.code.as_bytes()).map_err(|error| Problem::internal(&error))?;
+    let picture = code.render::<svg::Color<'_>>().min_dimensions(240, 240).quiet_zone(true).build();
+    let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "private, no-store")];
+    Ok((headers, picture))
+}
+
+/// A ticket's evening for the calendar (RFC 5545)
+#[utoipa::path(get, path = "/ticket/{ticket_id}/event.ics", tag = "booking", params(("ticket_id" = TicketId, Path)),
+    responses((status = 200, content_type = "text/calendar", body = String), (status = 401, body = ProblemBody),
+        (status = 404, body = ProblemBody)))]
+async fn calendar(
+    State(app): State<App>,
+    buyer: Buyer,
+    Id(ticket_id): Id<TicketId>,
+) -> Result<impl IntoResponse, Problem> {
+    let ticket = own(&app, &buyer, ticket_id).await?;
+    let mut db = app.pool.acquire().await?;
+    let event = catalog::read_event(&mut db, ticket.event_id).await?;
+    let event = event.ok_or_else(|| Problem::not_found("no-such-event", "There is no such event"))?;
+    let entry = ics(&ticket, &event, &app.public_url);
+    let headers = [
+        (header::CONTENT_TYPE, "text/calendar; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"event.ics\""),
+        (header::CACHE_CONTROL, "private, no-store"),
+    ];
+    Ok((headers, entry))
+}
+
+fn ics(ticket: &Ticket, event: &EventDocument, site: &str) -> String {
+    let stamp = |at: jiff::Timestamp| at.strftime("%Y%m%dT%H%M%SZ").to_string();
+    let venue = &event.venue;
+    let place = format!("{}, {}", venue.name, venue.city);
+    let row = if ticket.row.is_empty() { String::new() } else { format!(", row {}", ticket.row) };
+    let seat = format!("{}{row}, seat {}", ticket.section, ticket.label);
+    let mut lines = vec![
+        "BEGIN:VCALENDAR".to_owned(),
+        "VERSION:2.0".to_owned(),
+        "PRODID:-//Frontrow//Tickets//EN".to_owned(),
+        "BEGIN:VEVENT".to_owned(),
+        format!("UID:{}@frontrow", ticket.ticket_id),
+        format!("DTSTAMP:{}", stamp(ticket.created_at)),
+        format!("DTSTART:{}", stamp(event.starts_at)),
+    ];
+    lines.extend(event.ends_at.map(|end| format!("DTEND:{}", stamp(end))));
+    lines.extend([
+        format!("SUMMARY:{}", escaped(&event.title)),
+        format!("LOCATION:{}", escaped(&place)),
+        format!("DESCRIPTION:{}", escaped(&seat)),
+        format!("URL:{site}/events/{}", event.event_id),
+        "END:VEVENT".to_owned(),
+        "END:VCALENDAR".to_owned(),
+    ]);
+    lines.iter().fold(String::new(), |mut out, line| {
+        fold(&mut out, line);
+        out
+    })
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace(';', "\\;").replace(',', "\\,").replace('\n', "\\n").replace('\r', "")
+}
+
+/// Lines of at most 75 octets, broken between characters (RFC 5545, 3.1).
+fn fold(out: &mut String, line: &str) {
+    let mut octets = 0;
+    for c in line.chars() {
+        if octets + c.len_utf8() > 75 {
+            out.push_str("\r\n ");
+            octets = 1;
+        }
+        out.push(c);
+        octets += c.len_utf8();
+    }
+    out.push_str("\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_fold_between_characters() {
+        let mut out = String::new();
+        fold(&mut out, &"é".repeat(60));
+        let lines: Vec<_> = out.trim_end().split("\r\n").collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines.iter().all(|line| line.len() <= 75));
+        assert_eq!(lines.concat().replace(' ', ""), "é".repeat(60));
+    }
+
+    #[test]
+    fn commas_and_semicolons_are_escaped() {
+        assert_eq!(escaped("a, b; c\nd"), "a\\, b\\; c\\nd");
+    }
+}
