@@ -3,11 +3,13 @@
 use crate::account::{LoginGate, Passwords};
 use crate::catalog::Layouts;
 use crate::config::Config;
+use crate::find::Answers;
 use crate::payment::Provider;
 use crate::problem::Problem;
 use crate::sandbox::Sandbox;
 use crate::session::Sessions;
 use booking::Booking;
+use search::Replica;
 use sqlx::PgPool;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -34,6 +36,12 @@ pub struct Parts {
     pub sessions: Sessions,
     /// Seat plans asked for lately.
     pub layouts: Layouts,
+    /// The local copy of the search index.
+    pub replica: Replica,
+    /// Search answers of this second.
+    pub answers: Answers,
+    /// Look-ups of events the index does not have.
+    pub misses: Semaphore,
     /// The booking core; a process that serves search alone has none.
     pub booking: Option<Booking>,
     /// The provider of payments, spoken to over HTTP.

@@ -10,6 +10,7 @@ mod layout;
 mod venue;
 mod written;
 
+pub(crate) use event::no_such_event;
 pub use event_record::read as read_event;
 pub use layout::{Layouts, Plan};
 pub use written::{IfMatch, LSN_HEADER, Written};

@@ -13,6 +13,7 @@ pub mod console;
 pub mod database;
 pub mod demo;
 pub mod extract;
+pub mod find;
 pub mod hex;
 pub mod idempotency;
 pub mod order;

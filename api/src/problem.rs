@@ -7,6 +7,7 @@ use crate::payment::ProviderError;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use booking::{BuyError, ExtendError, Failure, ReleaseError, ReserveError, SeatsError};
+use search::BadParameter;
 use serde_json::{Map, Value, json};
 
 /// An error on its way out.
@@ -290,5 +291,14 @@ impl From<ProviderError> for Problem {
         Self::new(StatusCode::BAD_GATEWAY, "provider-unavailable", "The payment provider does not answer")
             .detail("nothing was taken; try again with the same Idempotency-Key")
             .retry_after(2)
+    }
+}
+
+impl From<BadParameter> for Problem {
+    fn from(error: BadParameter) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-parameter", "A parameter is not accepted")
+            .detail(error.to_string())
+            .with("parameter", json!(error.name))
+            .with("accepted", json!(error.accepted))
     }
 }

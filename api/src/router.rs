@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::extract::BODY_BYTES_MAX;
 use crate::pages;
 use crate::problem::Problem;
-use crate::{account, buy, catalog, order, payment, reserve, sandbox, seats, ticket};
+use crate::{account, buy, catalog, find, order, payment, reserve, sandbox, seats, ticket};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
@@ -15,6 +15,7 @@ pub fn router(app: App) -> Router {
     let (described, _openapi) = OpenApiRouter::new()
         .merge(account::router())
         .merge(catalog::router())
+        .merge(find::router())
         .merge(reserve::router())
         .merge(buy::router())
         .merge(order::router())

@@ -6,12 +6,15 @@ use crate::catalog::Layouts;
 use crate::cli::{DatabaseArgs, DemoArgs, Role, ServeArgs};
 use crate::config::{self, Config, Secret};
 use crate::demo::Demo;
+use crate::find::Answers;
 use crate::payment::{self, Provider, signature};
 use crate::sandbox::Sandbox;
 use crate::session::Sessions;
 use crate::{console, database, idempotency, router};
 use anyhow::Context as _;
 use booking::Booking;
+use search::replica::{self, Replica};
+use search::store::Store;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +25,8 @@ use tokio_util::task::TaskTracker;
 
 /// Argon2 hashes at once: more would take memory and cores from everyone else.
 const HASHES_AT_ONCE: usize = 2;
+/// Look-ups of unknown events in Postgres at once.
+const MISSES_AT_ONCE: usize = 8;
 /// Seat maps followed at once.
 const STREAMS_MAX: usize = 20_000;
 /// How long answers under way may take to end, and then the rooms.
@@ -71,7 +76,10 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         }
         Role::Search => None,
     };
-    let app = assemble(config, addr, pool, booking, &tasks)?;
+    let store = Store::open(&config.store)?;
+    let replica = Replica::open(store.clone(), config.data.join("replica"), replica::Options::default())?;
+    tasks.rooms.spawn(follow(replica.clone(), tasks.hard.clone()));
+    let app = assemble(config, addr, pool, (replica, booking), &tasks)?;
     start_workers(&app, &tasks);
     let http = axum::serve(listener, router::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>());
     let http = tokio::spawn(http.with_graceful_shutdown(tasks.soft.clone().cancelled_owned()).into_future());
@@ -81,11 +89,15 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn follow(replica: Replica, stop: CancellationToken) {
+    replica.run(stop).await;
+}
+
 fn assemble(
     config: Config,
     addr: SocketAddr,
     pool: sqlx::PgPool,
-    booking: Option<Booking>,
+    (replica, booking): (Replica, Option<Booking>),
     tasks: &Tasks,
 ) -> anyhow::Result<App> {
     let here = here(addr);
@@ -98,6 +110,9 @@ fn assemble(
     Ok(App::new(Parts {
         public_url,
         pool,
+        replica,
+        answers: Answers::default(),
+        misses: Semaphore::new(MISSES_AT_ONCE),
         booking,
         provider,
         sandbox: Sandbox::new(api_key, webhook_key, http, tasks.workers.clone()),

@@ -1,0 +1,172 @@
+//! Search over HTTP: events, one event, suggestions. Answers come from the replica alone; the same bytes for everyone.
+//!
+//! Invariant: an answer names the log position it is of (`as_of`); `min_lsn` waits for one, so that people read their own writes.
+//! A refresh storm costs one computation: answers are kept for a second by (query, index, availability), with single flight.
+
+mod cache;
+
+pub use cache::Answers;
+
+use crate::app::App;
+use crate::catalog;
+use crate::extract::Id;
+use crate::problem::{Problem, ProblemBody};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use cache::Cached;
+use jiff::Timestamp;
+use model::{EventId, Lsn};
+use search::answer::{Answer, EventAnswer, Suggestions};
+use search::{BadParameter, Replica, Request, View};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// How long `min_lsn` is waited for.
+const WAIT_MAX: Duration = Duration::from_secs(3);
+/// Suggestions of each kind.
+const SUGGESTIONS: usize = 6;
+/// The longest text suggestions are looked up for.
+const SUGGEST_CHARS_MAX: usize = 200;
+
+/// The routes of search.
+#[must_use]
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(search)).routes(routes!(suggest)).routes(routes!(event))
+}
+
+/// Search events
+///
+/// Parameters of one name repeat and mean *or*; different names mean *and*. Parameters: `q`, `event_id`, `artist`, `artist_id`, `venue`,
+/// `venue_id`, `city`, `region`, `country`, `genre`, `lat`+`lon`+`radius_km`, `bbox`, `from`, `to`, `local_from`, `local_to`, `when`,
+/// `on_sale`, `price_min`, `price_max`, `currency`, `availability`, `min_seats`, `status`, `include_past`, `facets`, `sort`, `limit`,
+/// `cursor`, `highlight`, `min_lsn`.
+#[utoipa::path(get, path = "/event", tag = "search",
+    params(("q" = Option<String>, Query), ("city" = Option<String>, Query), ("sort" = Option<String>, Query),
+        ("facets" = Option<String>, Query), ("limit" = Option<u32>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = Answer), (status = 304),
+        (status = 400, description = "`bad-parameter` {parameter, accepted}", body = ProblemBody),
+        (status = 503, body = ProblemBody)))]
+async fn search(State(app): State<App>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
+    let query = query.unwrap_or_default();
+    let request = Request::parse(&query)?;
+    let view = view(&app, min_lsn(&query)).await?;
+    let answer = app.answers.search(&query, view, request).await?;
+    Ok(shown(&answer, &headers))
+}
+
+/// Suggest what somebody who types may mean
+#[utoipa::path(get, path = "/event/suggest", tag = "search", params(("q" = String, Query)),
+    responses((status = 200, body = Suggestions), (status = 304), (status = 400, body = ProblemBody),
+        (status = 503, body = ProblemBody)))]
+async fn suggest(State(app): State<App>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
+    let query = query.unwrap_or_default();
+    // The parameter means what it means in a search, so it is read by the same rules.
+    let only_q = query.split('&').all(|pair| pair.is_empty() || pair == "q" || pair.starts_with("q="));
+    let request = Request::parse(&query)?;
+    if !only_q || request.q.chars().count() > SUGGEST_CHARS_MAX {
+        let accepted = format!("q, up to {SUGGEST_CHARS_MAX} characters");
+        return Err(BadParameter { name: "q".to_owned(), accepted }.into());
+    }
+    let view = view(&app, None).await?;
+    let answer = app.answers.compute(move || {
+        let suggestions = view.suggest(&request.q, SUGGESTIONS, Timestamp::now())?;
+        Ok(Some(Cached::of(&suggestions, "")?))
+    });
+    let answer = answer.await?.ok_or_else(catalog::no_such_event)?;
+    Ok(shown(&answer, &headers))
+}
+
+/// One event with its tiers, its sale and live counts
+#[utoipa::path(get, path = "/event/{event_id}", tag = "search", params(("event_id" = EventId, Path)),
+    responses((status = 200, body = EventAnswer), (status = 304), (status = 400, body = ProblemBody),
+        (status = 404, description = "`no-such-event`", body = ProblemBody), (status = 503, body = ProblemBody)))]
+async fn event(
+    State(app): State<App>,
+    Id(event_id): Id<EventId>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let query = query.unwrap_or_default();
+    let answer = match look_up(&app, event_id, min_lsn(&query)).await? {
+        Some(answer) => answer,
+        // The index may be a moment behind: an event that Postgres has is waited for, and only one it has not is none.
+        None => match committed_at(&app, event_id).await? {
+            Some(lsn) => look_up(&app, event_id, Some(lsn)).await?.ok_or_else(catalog::no_such_event)?,
+            None => return Err(catalog::no_such_event()),
+        },
+    };
+    Ok(shown(&answer, &headers))
+}
+
+async fn look_up(app: &App, event_id: EventId, min_lsn: Option<Lsn>) -> Result<Option<Arc<Cached>>, Problem> {
+    let view = view(app, min_lsn).await?;
+    let answer = app.answers.compute(move || {
+        let event = view.event(event_id, Timestamp::now())?;
+        Ok(event.map(|event| Cached::of(&event, &format!("{}.", event.event.version))).transpose()?)
+    });
+    answer.await
+}
+
+/// A log position that an index which has the event has reached; none when there is no such event.
+async fn committed_at(app: &App, event_id: EventId) -> Result<Option<Lsn>, Problem> {
+    let _permit = app.misses.try_acquire().map_err(|_| Problem::busy("too many look-ups of unknown events", 1))?;
+    let row = sqlx::query_scalar!(
+        r#"select pg_current_wal_insert_lsn()::text as "lsn!" from event where event_id = $1"#,
+        event_id.0
+    );
+    let lsn = row.fetch_optional(&app.pool).await?;
+    lsn.map(|lsn| lsn.parse().map_err(|error: model::ParseLsnError| Problem::internal(&error))).transpose()
+}
+
+/// The newest view, at or after `min_lsn`.
+///
+/// # Errors
+/// 503 when there is no index yet, or it does not get that far in time.
+pub async fn view(app: &App, min_lsn: Option<Lsn>) -> Result<Arc<View>, Problem> {
+    let replica: &Replica = &app.replica;
+    if let Some(lsn) = min_lsn
+        && let Err(late) = replica.wait_for(lsn, WAIT_MAX).await
+    {
+        return Err(Problem::busy("the index is not that far yet", 1).with("as_of", json!(late.shown)));
+    }
+    replica.current().ok_or_else(|| Problem::busy("the search index is being built", 2))
+}
+
+/// `min_lsn` from a query string whose syntax was checked; its text has no character that would be escaped but the slash.
+fn min_lsn(query: &str) -> Option<Lsn> {
+    let value = query.split('&').find_map(|pair| pair.strip_prefix("min_lsn="))?;
+    value.replace("%2F", "/").replace("%2f", "/").parse().ok()
+}
+
+/// The answer, or 304 when the client has it.
+fn shown(answer: &Cached, headers: &HeaderMap) -> Response {
+    let fixed = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=0, s-maxage=1, stale-while-revalidate=5")),
+        (header::ETAG, answer.etag.clone()),
+    ];
+    let seen = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let seen = seen.flat_map(|tags| tags.split(',')).any(|tag| tag.trim().as_bytes() == answer.etag.as_bytes());
+    if seen {
+        (StatusCode::NOT_MODIFIED, fixed).into_response()
+    } else {
+        (fixed, Bytes::clone(&answer.body)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_position_is_read_with_its_slash_escaped_or_not() {
+        assert_eq!(min_lsn("q=a&min_lsn=1%2FA0"), Some(Lsn(0x1_0000_00A0)));
+        assert_eq!(min_lsn("min_lsn=1/A0"), Some(Lsn(0x1_0000_00A0)));
+        assert_eq!(min_lsn("q=min_lsn"), None);
+    }
+}

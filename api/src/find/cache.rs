@@ -1,0 +1,139 @@
+//! Answers kept for a second, and the bound on how many are computed at once.
+//!
+//! An answer is kept under its query and the version of index and availability it was computed from; many asking the same at once
+//! wait for one computation. `took_ms` and `as_of` are not under the `ETag`: an answer with the same hits is the same answer.
+
+use crate::problem::Problem;
+use axum::http::HeaderValue;
+use bytes::Bytes;
+use jiff::Timestamp;
+use moka::future::Cache;
+use search::{Request, SearchError, View};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Memory for answers.
+const KEPT_BYTES_MAX: u64 = 64 << 20;
+/// What depends on the time of day may be this old.
+const KEPT_FOR: Duration = Duration::from_secs(1);
+/// Queries longer than this are answered but not kept.
+const QUERY_BYTES_MAX: usize = 1024;
+
+/// A body with its tag.
+#[derive(Clone, Debug)]
+pub(super) struct Cached {
+    pub(super) body: Bytes,
+    pub(super) etag: HeaderValue,
+}
+
+type Key = (String, (u32, u64, u64));
+
+/// Answers of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Answers {
+    kept: Cache<Key, Arc<Cached>>,
+    /// Searches computed at once: more than there are cores only wait for each other.
+    permits: Arc<Semaphore>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ComputeError {
+    #[error("search")]
+    Search(#[from] SearchError),
+    #[error("write an answer as JSON")]
+    Json(#[from] serde_json::Error),
+    #[error("search: stopping")]
+    Stopping,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let weight =
+            |key: &Key, answer: &Arc<Cached>| u32::try_from(key.0.len() + answer.body.len()).unwrap_or(u32::MAX);
+        let kept = Cache::builder().weigher(weight).max_capacity(KEPT_BYTES_MAX).time_to_live(KEPT_FOR).build();
+        Self { kept, permits: Arc::new(Semaphore::new(cores * 2)) }
+    }
+}
+
+impl Answers {
+    /// The answer to a search.
+    ///
+    /// # Errors
+    /// When the index's files are damaged.
+    pub(super) async fn search(&self, query: &str, view: Arc<View>, request: Request) -> Result<Arc<Cached>, Problem> {
+        let key = (query.to_owned(), view.version());
+        let answer = self.run(move || Ok(Arc::new(Cached::of(&view.search(&request, Timestamp::now())?, "")?)));
+        if query.len() > QUERY_BYTES_MAX {
+            return answer.await.map_err(|error| problem(&error));
+        }
+        self.kept.try_get_with(key, answer).await.map_err(|error: Arc<ComputeError>| problem(&error))
+    }
+
+    /// An answer that is not kept.
+    ///
+    /// # Errors
+    /// When the index's files are damaged.
+    pub(super) async fn compute(
+        &self,
+        answer: impl FnOnce() -> Result<Option<Cached>, ComputeError> + Send + 'static,
+    ) -> Result<Option<Arc<Cached>>, Problem> {
+        let answer = self.run(answer).await.map_err(|error| problem(&error))?;
+        Ok(answer.map(Arc::new))
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, ComputeError> + Send + 'static,
+    ) -> Result<T, ComputeError> {
+        let _permit = self.permits.acquire().await.map_err(|_| ComputeError::Stopping)?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| ComputeError::Stopping)?
+    }
+}
+
+fn problem(error: &ComputeError) -> Problem {
+    match error {
+        ComputeError::Stopping => Problem::busy("this server is stopping", 1),
+        error @ (ComputeError::Search(_) | ComputeError::Json(_)) => Problem::internal(error),
+    }
+}
+
+impl Cached {
+    /// Writes an answer; `etag_prefix` leads its tag.
+    pub(super) fn of(answer: &impl Serialize, etag_prefix: &str) -> Result<Self, serde_json::Error> {
+        let body = serde_json::to_vec(answer)?;
+        let hash = Sha256::digest(without_time(&body));
+        let digits = crate::hex::encode(hash.get(..8).unwrap_or_default());
+        let etag = HeaderValue::try_from(format!("W/\"{etag_prefix}{digits}\""));
+        let etag = etag.unwrap_or_else(|_| HeaderValue::from_static("W/\"\""));
+        Ok(Self { body: body.into(), etag })
+    }
+}
+
+/// The body before its last `as_of`, which only `took_ms` and the like follow.
+fn without_time(body: &[u8]) -> &[u8] {
+    const MARK: &[u8] = b",\"as_of\":";
+    let end = body.windows(MARK.len()).rposition(|window| window == MARK).unwrap_or(body.len());
+    body.get(..end).unwrap_or(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tag_leaves_out_position_and_time() {
+        let tag = |as_of: &str, took_ms: f64, total: u32| {
+            let body = format!("{{\"hits\":[],\"total\":{total},\"as_of\":\"{as_of}\",\"took_ms\":{took_ms}}}");
+            let body: Box<serde_json::value::RawValue> = serde_json::from_str(&body).unwrap();
+            Cached::of(&body, "3.").unwrap().etag
+        };
+        assert_eq!(tag("0/1", 1.0, 7), tag("0/2", 2.0, 7));
+        assert_ne!(tag("0/1", 1.0, 7), tag("0/1", 1.0, 8));
+        assert!(tag("0/1", 1.0, 7).to_str().unwrap().starts_with("W/\"3."));
+    }
+}
