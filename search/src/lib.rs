@@ -8,6 +8,8 @@ pub mod availability;
 mod bits;
 mod columns;
 pub mod document;
+#[cfg(test)]
+mod fixture;
 pub mod fold;
 pub mod manifest;
 mod names;

@@ -5,6 +5,8 @@
 //! views only rise, also over a change of generation.
 
 mod fetch;
+#[cfg(test)]
+mod tests;
 
 use crate::availability;
 use crate::manifest::{Alias, Head, Manifest, ReadError};

@@ -9,6 +9,8 @@ mod filter;
 mod highlight;
 mod order;
 mod suggest;
+#[cfg(test)]
+mod tests;
 mod time;
 mod words;
 

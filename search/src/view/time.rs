@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn on_sunday_this_weekend_is_still_this_one() {
         is(
-            span("Europe/Berlin", When::ThisWeekend, "2026-11-29T12:00:00Z"),
+            &span("Europe/Berlin", When::ThisWeekend, "2026-11-29T12:00:00Z"),
             "2026-11-28T00:00:00",
             "2026-11-30T00:00:00",
         );

@@ -125,7 +125,8 @@ impl Word {
         for segment in &view.segments {
             self.sets.push(self.exact_set(segment)?);
         }
-        let events: usize = self.sets.iter().map(|set| set.count()).sum();
+        let living = view.segments.iter().zip(&self.sets).map(|(segment, set)| set.count_with(&segment.alive));
+        let events: usize = living.sum();
         self.unknown = events == 0;
         if events < TYPO_BELOW_EVENTS && self.errors() > 0 {
             self.find_typos(view)?;
@@ -272,7 +273,7 @@ fn add_events(
 
 /// Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours; to the nearest beginning of
 /// `word` when `prefix`.
-fn distance(typed: &str, word: &str, prefix: bool) -> usize {
+pub(super) fn distance(typed: &str, word: &str, prefix: bool) -> usize {
     let typed: Vec<char> = typed.chars().collect();
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=typed.len()).collect();
