@@ -6,7 +6,7 @@
 use crate::availability::Change;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -40,6 +40,22 @@ pub(crate) struct Overlay {
 pub(crate) struct Cells(Arc<Vec<Option<Chunk>>>);
 
 impl Overlay {
+    /// Makes the cells what these changes say, in their order, and unset where they say nothing. Readers see it cell by cell.
+    pub(crate) fn replace(&self, changes: &[Change]) {
+        let mut versions = self.versions.lock();
+        let known: HashSet<u32> = changes.iter().map(|change| change.slot).collect();
+        for slot in versions.keys().filter(|slot| !known.contains(slot)) {
+            let place = *slot as usize;
+            if let Some(cell) = self.chunk(place / CHUNK_CELLS).get(place % CHUNK_CELLS) {
+                cell.store(0, Ordering::Release);
+            }
+        }
+        versions.clear();
+        drop(versions);
+        self.apply(changes);
+        self.changed.fetch_add(1, Ordering::Release);
+    }
+
     /// Applies what is newer and says how many changes that were.
     pub(crate) fn apply(&self, changes: &[Change]) -> usize {
         let mut versions = self.versions.lock();
@@ -130,6 +146,16 @@ mod tests {
         overlay.apply(&[change(7, 3, 0, None)]);
         assert_eq!(overlay.cells().get(7), Some(Cell { seats_left: 0, price_min: None }));
         assert_eq!((overlay.apply(&[change(7, 3, 9, None)]), overlay.epoch()), (0, 2));
+    }
+
+    #[test]
+    fn another_writers_snapshot_replaces_every_cell() {
+        let overlay = Overlay::default();
+        overlay.apply(&[change(1, 9, 1, Some(1)), change(2, 9, 2, Some(2))]);
+        overlay.replace(&[change(2, 3, 8, Some(8))]);
+        assert_eq!(overlay.cells().get(1), None);
+        assert_eq!(overlay.cells().get(2), Some(Cell { seats_left: 8, price_min: Some(8) }));
+        assert_eq!(overlay.apply(&[change(2, 4, 7, Some(8)), change(1, 1, 3, Some(1))]), 2);
     }
 
     #[test]

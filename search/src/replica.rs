@@ -91,8 +91,8 @@ struct Progress {
     generation: u32,
     shared: Shared,
     directory: Option<Directory>,
-    /// The last batch of the availability log that was applied.
-    applied: u64,
+    /// Epoch and number of the last batch of the availability log that was applied.
+    applied: (u64, u64),
     failing: bool,
 }
 
@@ -240,21 +240,26 @@ impl Replica {
 
     async fn apply_availability(&self, progress: &mut Progress) -> Result<(), RoundError> {
         let Some((head, _)) = availability::read_head(&self.inner.store).await? else { return Ok(()) };
-        if head.seq == progress.applied {
+        let (epoch, seq) = progress.applied;
+        if (head.epoch, head.seq) == (epoch, seq) {
             return Ok(());
         }
-        // A log that is shorter than what was read is another log; versions keep older cells from winning.
-        let from = if head.seq < progress.applied { 0 } else { progress.applied };
-        let changes = availability::read_after(&self.inner.store, from, &head).await?;
-        self.inner.overlay.apply(&changes);
-        progress.applied = head.seq;
+        if head.epoch == epoch && head.seq > seq {
+            let changes = availability::read_after(&self.inner.store, seq, &head).await?;
+            self.inner.overlay.apply(&changes);
+        } else {
+            // Another writer began with a snapshot of all it knows: what is not in it is no longer so.
+            let cells = availability::read_after(&self.inner.store, 0, &head).await?;
+            self.inner.overlay.replace(&cells);
+        }
+        progress.applied = (head.epoch, head.seq);
         Ok(())
     }
 }
 
 impl Progress {
     fn new(generation: u32, overlay: &Arc<Overlay>) -> Self {
-        Self { generation, shared: Shared::new(overlay), directory: None, applied: 0, failing: false }
+        Self { generation, shared: Shared::new(overlay), directory: None, applied: (0, 0), failing: false }
     }
 }
 

@@ -3,4 +3,5 @@
 
 mod booking_core;
 mod harness;
+mod search_equals_postgres;
 mod tidy;
