@@ -9,6 +9,7 @@ use crate::problem::Problem;
 use crate::sandbox::Sandbox;
 use crate::session::Sessions;
 use booking::Booking;
+use metrics_exporter_prometheus::PrometheusHandle;
 use search::Replica;
 use sqlx::PgPool;
 use std::ops::Deref;
@@ -52,6 +53,8 @@ pub struct Parts {
     pub streams: Arc<Semaphore>,
     /// The built-in payment portal's own state.
     pub sandbox: Sandbox,
+    /// Renders the process's figures.
+    pub figures: PrometheusHandle,
     /// Cancelled when the process stops: long answers end by it.
     pub stop: CancellationToken,
 }

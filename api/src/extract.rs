@@ -129,6 +129,24 @@ where
     }
 }
 
+/// The one text in the path; what is no UTF-8 names nothing.
+#[derive(Clone, Debug)]
+pub struct Name(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::not_found("no-such-path", "There is nothing at this path"))?;
+        if text.contains('\0') {
+            return Err(Problem::not_found("no-such-path", "There is nothing at this path"));
+        }
+        Ok(Self(text))
+    }
+}
+
 /// The `Idempotency-Key` header: 1 to 200 visible ASCII characters.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey(pub String);

@@ -1,37 +1,53 @@
-//! The routes and what wraps them all: limits, request ids, compression, security headers.
+//! The routes and what wraps them all: limits, compression, panics, and what `edge` adds.
 
 use crate::app::App;
 use crate::extract::BODY_BYTES_MAX;
-use crate::pages;
+use crate::openapi::{self, DescribeError};
 use crate::problem::Problem;
-use crate::{account, buy, catalog, find, order, payment, reserve, sandbox, seats, ticket};
+use crate::{account, buy, catalog, edge, find, ops, order, pages, payment, reserve, sandbox, seats, ticket};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 /// Everything this process answers.
-pub fn router(app: App) -> Router {
-    let (described, _openapi) = OpenApiRouter::new()
-        .merge(account::router())
-        .merge(catalog::router())
-        .merge(find::router())
-        .merge(reserve::router())
-        .merge(buy::router())
-        .merge(order::router())
-        .merge(ticket::router())
-        .merge(seats::router())
-        .merge(payment::router())
-        .split_for_parts();
-    Router::new()
+///
+/// # Errors
+/// When the API's description cannot be written.
+pub fn router(app: App) -> Result<Router, DescribeError> {
+    let (described, description) = described().split_for_parts();
+    let routes = Router::new()
         .merge(described)
+        .merge(openapi::router(description)?)
         .merge(sandbox::router())
         .merge(pages::router())
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(axum::middleware::from_fn_with_state(app.clone(), pages::dress))
+        .layer(from_fn_with_state(app.clone(), pages::dress))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(app)
+        .layer(CatchPanicLayer::custom(edge::panicked))
+        .layer(from_fn_with_state(app.clone(), edge::wrap))
+        .layer(CompressionLayer::new())
+        .with_state(app);
+    Ok(routes)
+}
+
+/// The routes that stand in the API's description.
+fn described() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(find::router())
+        .merge(account::router())
+        .merge(catalog::router())
+        .merge(seats::router())
+        .merge(reserve::router())
+        .merge(buy::router())
+        .merge(order::router())
+        .merge(ticket::router())
+        .merge(payment::router())
+        .merge(ops::router())
 }
 
 async fn no_such_path() -> Problem {

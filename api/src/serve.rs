@@ -13,6 +13,7 @@ use crate::session::Sessions;
 use crate::{console, database, idempotency, router};
 use anyhow::Context as _;
 use booking::Booking;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use search::replica::{self, Replica};
 use search::store::Store;
 use std::net::SocketAddr;
@@ -72,7 +73,8 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let booking = match config.role {
         Role::All => {
             let settings = booking::Settings::new(url);
-            Some(Booking::open(settings, pool.clone(), tasks.rooms.clone(), tasks.hard.clone()).await?)
+            let opened = Booking::open(settings, pool.clone(), tasks.rooms.clone(), tasks.hard.clone());
+            Some(Box::pin(opened).await?)
         }
         Role::Search => None,
     };
@@ -81,7 +83,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     tasks.rooms.spawn(follow(replica.clone(), tasks.hard.clone()));
     let app = assemble(config, addr, pool, (replica, booking), &tasks)?;
     start_workers(&app, &tasks);
-    let http = axum::serve(listener, router::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>());
+    let http = axum::serve(listener, router::router(app.clone())?.into_make_service_with_connect_info::<SocketAddr>());
     let http = tokio::spawn(http.with_graceful_shutdown(tasks.soft.clone().cancelled_owned()).into_future());
     console::say(&format!("ready {}", app.public_url));
     interrupted().await?;
@@ -123,8 +125,15 @@ fn assemble(
         layouts: Layouts::default(),
         payments_due: Notify::new(),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        figures: figures()?,
         stop: tasks.soft.clone(),
     }))
+}
+
+/// Latency is counted in buckets from half a millisecond to half a minute.
+fn figures() -> anyhow::Result<PrometheusHandle> {
+    const BUCKETS_S: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+    Ok(PrometheusBuilder::new().set_buckets(&BUCKETS_S)?.install_recorder()?)
 }
 
 /// How this process reaches itself: the built-in payment provider is called over HTTP like any other.
@@ -140,10 +149,11 @@ fn start_workers(app: &App, tasks: &Tasks) {
     }
 }
 
-/// Removes ended sessions and old idempotency keys, a batch a minute.
+/// Folds up figures, removes ended sessions and old idempotency keys, a batch a minute.
 async fn sweep(app: App) {
     let mut minute = tokio::time::interval(Duration::from_mins(1));
     while app.stop.run_until_cancelled(minute.tick()).await.is_some() {
+        app.figures.run_upkeep();
         let swept = async {
             let mut db = app.pool.acquire().await?;
             account::sweep(&mut db).await?;

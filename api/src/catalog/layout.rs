@@ -3,10 +3,10 @@
 //! A plan is compressed once and kept in memory while it is asked for; it is parsed only when it is stored.
 
 use crate::app::App;
-use crate::extract;
+use crate::extract::{self, Name};
 use crate::problem::{Problem, ProblemBody};
 use crate::session::Organizer;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -145,7 +145,7 @@ async fn create(
 #[utoipa::path(get, path = "/layout/{hash}", tag = "catalog", params(("hash" = String, Path)), responses(
     (status = 200, body = SeatPlan), (status = 304),
     (status = 404, description = "`no-such-layout`", body = ProblemBody)))]
-async fn read(State(app): State<App>, Path(hash): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn read(State(app): State<App>, Name(hash): Name, headers: HeaderMap) -> Result<Response, Problem> {
     let plan = app.layouts.get(&app.pool, &hash).await?;
     let accepts = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let etag = HeaderValue::try_from(format!("\"{hash}\"")).map_err(|error| Problem::internal(&error))?;

@@ -4,9 +4,9 @@
 
 use super::{SANDBOX, signature};
 use crate::app::App;
-use crate::extract;
+use crate::extract::{self, Name};
 use crate::problem::{Problem, ProblemBody};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use booking::InboxEntry;
 use jiff::Timestamp;
@@ -36,11 +36,7 @@ pub(crate) struct Message {
 #[utoipa::path(post, path = "/payment/webhook/{provider}", tag = "payment", params(("provider" = String, Path)),
     responses((status = 200), (status = 400, description = "`bad-signature`", body = ProblemBody),
         (status = 404, body = ProblemBody)))]
-async fn receive(
-    State(app): State<App>,
-    Path(provider): Path<String>,
-    request: Request,
-) -> Result<StatusCode, Problem> {
+async fn receive(State(app): State<App>, Name(provider): Name, request: Request) -> Result<StatusCode, Problem> {
     if provider != SANDBOX {
         return Err(Problem::not_found("no-such-provider", "There is no such payment provider"));
     }

@@ -5,10 +5,10 @@
 use super::delivery;
 use super::record::{self, Payment};
 use crate::app::App;
-use crate::extract;
+use crate::extract::{self, Name};
 use crate::problem::Problem;
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -49,7 +49,7 @@ impl Card {
     }
 }
 
-async fn show(State(app): State<App>, Path(reference): Path<String>) -> Result<Response, Problem> {
+async fn show(State(app): State<App>, Name(reference): Name) -> Result<Response, Problem> {
     let payment = find(&app, &reference).await?;
     page(&payment, "", StatusCode::OK)
 }
@@ -59,7 +59,7 @@ async fn find(app: &App, reference: &str) -> Result<Payment, Problem> {
     payment.ok_or_else(|| Problem::not_found("no-such-payment", "There is no such payment"))
 }
 
-async fn pay(State(app): State<App>, Path(reference): Path<String>, request: Request) -> Result<Response, Problem> {
+async fn pay(State(app): State<App>, Name(reference): Name, request: Request) -> Result<Response, Problem> {
     let form = extract::body(request, &app).await?;
     let number = field(&form, "card").ok_or_else(|| Problem::invalid("card", "is needed"))?;
     let (to, reason) = match Card::of(&number) {

@@ -2,7 +2,7 @@
 
 use super::record::{self, New, Payment};
 use crate::app::App;
-use crate::extract::{IdempotencyKey, Json};
+use crate::extract::{IdempotencyKey, Json, Name};
 use crate::problem::Problem;
 use axum::Router;
 use axum::extract::{FromRequestParts, Path, State};
@@ -86,11 +86,7 @@ async fn open(
     Ok((StatusCode::CREATED, axum::Json(Shown::new(&app, payment))))
 }
 
-async fn look(
-    State(app): State<App>,
-    _client: Client,
-    Path(reference): Path<String>,
-) -> Result<axum::Json<Shown>, Problem> {
+async fn look(State(app): State<App>, _client: Client, Name(reference): Name) -> Result<axum::Json<Shown>, Problem> {
     let payment = record::find(&app.pool, &reference).await?.ok_or_else(no_such_payment)?;
     Ok(axum::Json(Shown::new(&app, payment)))
 }
