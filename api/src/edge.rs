@@ -17,8 +17,12 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// Names a request and its answer.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What an answer that is no page may do in a browser: nothing.
-const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+/// What an answer that is no page may do in a browser: nothing, but a picture may style itself.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+
+/// What a page may do unless it says less itself: use what comes from here.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: https:; \
+    font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Middleware around everything.
 pub async fn wrap(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -58,7 +62,9 @@ fn secure(app: &App, response: &mut Response, id: &str) {
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
-    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
+    let html = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let policy = HeaderValue::from_static(if html { PAGE_POLICY } else { POLICY });
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
