@@ -5,8 +5,11 @@
 
 mod art;
 mod assets;
+mod concert;
 mod format;
 mod home;
+mod index;
+mod own;
 mod query;
 mod refusal;
 mod render;
@@ -21,6 +24,12 @@ pub use refusal::dress;
 pub fn router() -> Router<App> {
     Router::new()
         .route("/", get(home::home))
+        .route("/events/{event_id}", get(concert::concert))
+        .route("/orders/{order_id}", get(own::order))
+        .route("/tickets", get(own::tickets))
+        .route("/account", get(own::account))
+        .route("/signin", get(own::signin))
+        .route("/register", get(own::register))
         .route("/art/{genre}", get(art::serve))
         .route("/assets/{name}", get(assets::serve))
         .route("/favicon.ico", get(assets::favicon))

@@ -22,6 +22,7 @@ export default defineConfig({
         search: 'src/search.tsx',
         event: 'src/event.tsx',
         order: 'src/order.tsx',
+        account: 'src/account.ts',
       },
     },
   },

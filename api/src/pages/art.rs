@@ -75,7 +75,9 @@ fn draw(genre: &str, seed: u64) -> String {
         genre if genre.contains("chamber") || genre.contains("recital") => rings(&mut chance),
         genre if genre.contains("concerto") => strings(&mut chance),
         genre if genre.contains("family") || genre.contains("outdoor") || genre.contains("young") => discs(&mut chance),
-        _ => rows(&mut chance),
+        genre if genre.contains("symphon") => rows(&mut chance),
+        _ if chance.below(2) == 0 => rows(&mut chance),
+        _ => strings(&mut chance),
     };
     put(
         &mut svg,

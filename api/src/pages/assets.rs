@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn every_entry_was_built_and_is_embedded() {
-        for source in ["src/site.ts", "src/search.tsx", "src/event.tsx", "src/order.tsx"] {
+        for source in ["src/site.ts", "src/search.tsx", "src/event.tsx", "src/order.tsx", "src/account.ts"] {
             let address = address(source).unwrap();
             let name = address.strip_prefix("/assets/").unwrap();
             assert!(Dist::get(name).is_some(), "{source}");

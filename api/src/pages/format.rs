@@ -72,9 +72,21 @@ pub(super) fn zoned(time: &str, zone: Option<&str>) -> String {
     instant.map(|at| at.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()).unwrap_or_default()
 }
 
-/// The cover of a concert: one programme, one picture.
+/// A title's parts, as organizers set them apart by a dot: what is played, who plays.
+pub(super) fn parts(title: &str) -> Vec<String> {
+    title.split(" · ").map(str::to_owned).collect()
+}
+
+/// What a description says beyond the programme, which the page lists itself.
+pub(super) fn about(description: &str) -> String {
+    let own = |line: &&str| !line.starts_with('•') && !matches!(line.trim(), "Programme" | "Program");
+    description.lines().filter(own).collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+/// The cover of a concert: one programme, one picture. The last genre is the most telling.
 pub(super) fn art_address(title: &str, genres: &Value) -> String {
-    let genre = genres.get_item_by_index(0).ok().and_then(|genre| genre.as_str().map(str::to_owned));
+    let last = genres.len().unwrap_or_default().saturating_sub(1);
+    let genre = genres.get_item_by_index(last).ok().and_then(|genre| genre.as_str().map(str::to_owned));
     let slug: String = genre.unwrap_or_default().chars().filter(char::is_ascii_alphabetic).collect();
     let slug = if slug.is_empty() { "Concert".to_owned() } else { slug };
     let mut seed: u64 = 0xcbf2_9ce4_8422_2325;
@@ -110,6 +122,16 @@ mod tests {
     #[test]
     fn thousands_are_set_apart() {
         assert_eq!([0, 999, 1000, 80_000, 1_234_567].map(count), ["0", "999", "1,000", "80,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_description_does_not_list_the_programme_again() {
+        assert_eq!(about("Programme\n• Mahler: Symphony No. 5\n\nA farewell evening."), "A farewell evening.");
+        assert_eq!(about("• One\n• Two"), "");
+        assert_eq!(
+            parts("Wagner: Tannhäuser · New York Philharmonic"),
+            ["Wagner: Tannhäuser", "New York Philharmonic"]
+        );
     }
 
     #[test]

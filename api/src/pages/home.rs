@@ -2,13 +2,14 @@
 //!
 //! A page is kinder than the API: a parameter it does not know is left out, a value it cannot use is named on the page.
 
+use super::index;
 use super::query::Query;
 use super::render::{self, shown};
 use crate::app::App;
 use crate::problem::Problem;
 use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use minijinja::{Value, context};
 use serde::Serialize;
 
@@ -25,13 +26,9 @@ const PERIODS: [(&str, &str); 6] = [
     ("this-month", "This month"),
 ];
 
-const SORTS: [(&str, &str); 5] = [
-    ("", "Best match"),
-    ("date", "Soonest first"),
-    ("popularity", "Most popular"),
-    ("price", "Lowest price"),
-    ("-price", "Highest price"),
-];
+/// The first is the search's own choice without words.
+const SORTS: [(&str, &str); 4] =
+    [("date", "Soonest first"), ("popularity", "Most popular"), ("price", "Lowest price"), ("-price", "Highest price")];
 
 /// Choices of a facet shown; ticked ones always are.
 const CHOICES_MAX: usize = 8;
@@ -64,8 +61,12 @@ pub(super) async fn home(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let query = Query::of_page(query.as_deref().unwrap_or_default());
-    let (answer, ignored) = (None, Vec::new());
-    let page = render::page(&app, "home.html", values(&query, answer.as_ref(), &ignored))?;
+    let Some((answer, ignored)) = index::search(&app, &query).await? else {
+        let page = render::page(&app, "home.html", values(&query, None, &[]))?;
+        return Ok(page.status(StatusCode::SERVICE_UNAVAILABLE).into_response());
+    };
+    let answer = serde_json::to_value(answer).map_err(|error| Problem::internal(&error))?;
+    let page = render::page(&app, "home.html", values(&query, Some(&answer), &ignored))?;
     Ok(page.public().for_request(&headers))
 }
 
@@ -82,13 +83,19 @@ fn values(query: &Query, answer: Option<&serde_json::Value>, ignored: &[String])
         sort => query.first("sort"),
         searching => !query.is_empty(),
         periods => shown(PERIODS),
-        sorts => shown(SORTS),
+        sorts => shown(sorts(query)),
         groups => shown(groups(query, facets)),
         chips => shown(chips(query)),
         ignored => shown(ignored),
         answer => answer.map(shown),
         more => next.map(|cursor| query.with("cursor", cursor).address()),
     }
+}
+
+/// With words the best match comes first; without there is nothing to match.
+fn sorts(query: &Query) -> Vec<(&'static str, &'static str)> {
+    let best = (!query.first("q").is_empty()).then_some(("", "Best match"));
+    best.into_iter().chain(SORTS).collect()
 }
 
 fn groups(query: &Query, facets: Option<&serde_json::Value>) -> Vec<Group> {
@@ -120,7 +127,11 @@ fn choice(name: &str, value: &str, count: Option<u64>, checked: bool) -> Choice 
 /// How a parameter's value reads.
 fn label(name: &str, value: &str) -> String {
     let known = match (name, value) {
-        ("availability", "available") => "Available",
+        ("on_sale", "now") => "On sale",
+        ("on_sale", "soon") => "On sale soon",
+        ("on_sale", "presale") => "Presale",
+        ("on_sale", "past") => "Sale closed",
+        ("availability", "available") => "Plenty of seats",
         ("availability", "few") => "Few seats left",
         ("availability", "sold-out") => "Sold out",
         ("when", value) => PERIODS.iter().find(|(period, _)| *period == value).map_or(value, |(_, label)| label),

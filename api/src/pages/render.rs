@@ -26,6 +26,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.add_function("asset", |source: &str| assets::address(source).unwrap_or_default());
     environment.add_function("styles", |source: &str| assets::styles(source));
     environment.add_function("art", format::art_address);
+    environment.add_filter("parts", format::parts);
     environment.add_filter("money", format::money);
     environment.add_filter("count", format::count);
     environment.add_filter("day", format::day);

@@ -1,1 +1,63 @@
-export {};
+// The order page's island: the clock while one has to pay, a look now and then whether the payment came, and another attempt.
+import { render } from 'preact';
+import { attemptKey, call } from './api';
+import { buy, sentence } from './seats/booking';
+import { Clock } from './seats/Clock';
+
+const LOOK_MS = 1000;
+const LOOK_MS_MAX = 8000;
+
+interface Order {
+  state: string;
+  attempts: { state: string }[];
+}
+
+const page = document.getElementById('order');
+const {
+  order = '',
+  event = '',
+  reserve = '',
+  state = '',
+  attempt = '',
+  expires = '',
+  ttl = '600',
+} = page?.dataset ?? {};
+
+/** The page is the server's: whenever the order moved on, it is asked for afresh. */
+async function look(wait_ms: number): Promise<void> {
+  const now = await call<Order>(`/order/${order}`).catch(() => undefined);
+  const last = now?.attempts.at(-1)?.state ?? '';
+  if (now && (now.state !== state || last !== attempt)) {
+    location.reload();
+    return;
+  }
+  setTimeout(() => void look(Math.min(wait_ms * 1.3, LOOK_MS_MAX)), wait_ms);
+}
+
+function start(): void {
+  const place = document.getElementById('clock');
+  if (place) {
+    render(<Clock expiresAt={expires} lifetimeS={Number(ttl)} over={() => void look(LOOK_MS)} />, place);
+  }
+  const waiting = (state === 'pending' && attempt === 'created') || state === 'authorized';
+  if (waiting) void look(LOOK_MS);
+
+  const again = document.getElementById('again');
+  const failed = document.getElementById('failed');
+  const key = attemptKey();
+  again?.addEventListener('click', async () => {
+    again.setAttribute('disabled', '');
+    try {
+      const checkout = await buy(event, reserve || undefined, key);
+      location.assign(checkout.portal_url ?? `/orders/${checkout.order_id}`);
+    } catch (error) {
+      again.removeAttribute('disabled');
+      if (failed) {
+        failed.hidden = false;
+        failed.textContent = sentence(error);
+      }
+    }
+  });
+}
+
+if (page) start();

@@ -123,6 +123,7 @@ function start(form: HTMLFormElement, field: HTMLInputElement): void {
     }
   });
   const place = document.createElement('div');
+  place.className = 'unboxed';
   form.querySelector('#searchbar')?.append(place);
   const choose = () => {
     clearTimeout(typing);

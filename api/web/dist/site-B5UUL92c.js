@@ -1,1 +1,0 @@
-function e(e=document.cookie){return e.split(`; `).includes(`signed_in=1`)}function t(e){return`/signin?next=${encodeURIComponent(e)}`}var n=document.querySelector(`.masthead .me`);if(n&&!e()){n.textContent=`Sign in`;let e=location.pathname+location.search;n.href=[`/signin`,`/register`].includes(location.pathname)?`/signin`:t(e)}
