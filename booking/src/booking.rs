@@ -115,7 +115,7 @@ impl Booking {
         let (plans, sweep_s) = (Plans::new(), settings.sweep_s);
         let parts = (connections, Clock::new(reading), plans.clone());
         let lanes = Arc::new(Lanes::new(settings, parts, tracker.clone(), stop.clone()));
-        let boards = moka::future::Cache::builder().max_capacity(1_024).time_to_idle(Duration::from_secs(60)).build();
+        let boards = moka::future::Cache::builder().max_capacity(1_024).time_to_idle(Duration::from_mins(1)).build();
         let booking = Self { lanes, pool, plans, boards, stop };
         tracker.spawn(booking.clone().sweep(Duration::from_secs(sweep_s)));
         Ok(booking)
@@ -235,7 +235,7 @@ impl Booking {
 fn describe(event: EventId, hold: &Hold, answer: &Answer) -> Reservation {
     let seats = hold.seats.iter().zip(&hold.prices);
     Reservation {
-        reserve_id: hold.hold,
+        reserve_id: hold.id,
         event_id: event,
         seats: seats.map(|(seat, price)| answer.house.describe(*seat, *price)).collect(),
         total: hold.total(),

@@ -95,7 +95,7 @@ pub(crate) enum Refusal {
 /// Seats kept for a buyer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hold {
-    pub(crate) hold: HoldId,
+    pub(crate) id: HoldId,
     pub(crate) buyer: UserId,
     /// Ascending.
     pub(crate) seats: Vec<SeatNo>,
@@ -179,7 +179,7 @@ impl Lane {
             Command::Reserve { buyer, ask, key, request } => {
                 let held = self.reserve(*buyer, ask, moment)?;
                 let fact = Fact::Held {
-                    hold: held.hold,
+                    hold: held.id,
                     buyer: *buyer,
                     key: key.clone(),
                     request: *request,

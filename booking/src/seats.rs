@@ -23,7 +23,7 @@ pub enum SeatState {
 /// Every seat's state at one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatStates {
-    /// Grows with every change; also the ETag.
+    /// Grows with every change; also the `ETag`.
     pub version: u64,
     /// The plan the numbers belong to.
     pub layout: LayoutHash,

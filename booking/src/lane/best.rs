@@ -51,7 +51,7 @@ pub(crate) fn best_available(stock: &Stock<'_>, want: &Want) -> Option<Vec<SeatN
         if eligible.count() < want.quantity {
             return None;
         }
-        let together = place(stock, eligible, want.quantity, want.section).map(|seats| numbers(eligible, seats));
+        let together = place(stock, eligible, want.quantity, want.section).map(|seats| numbers(eligible, &seats));
         if together.is_some() || want.adjacent_only { together } else { apart(stock, eligible, want) }
     })
 }
@@ -62,7 +62,7 @@ struct Place {
     quantity: usize,
 }
 
-fn numbers(eligible: &Bits, place: Place) -> Vec<SeatNo> {
+fn numbers(eligible: &Bits, place: &Place) -> Vec<SeatNo> {
     eligible
         .members(place.seats.start, place.seats.end)
         .take(place.quantity)
@@ -141,7 +141,7 @@ fn apart(stock: &Stock<'_>, eligible: &Bits, want: &Want) -> Option<Vec<SeatNo>>
             group -= 1;
             continue;
         };
-        for seat in numbers(&eligible, found) {
+        for seat in numbers(&eligible, &found) {
             free.remove(seat as usize);
             eligible.remove(seat as usize);
             row_free[stock.house.row_of(seat)] -= 1;

@@ -91,7 +91,7 @@ impl Lane {
     fn authorized(&mut self, order: OrderId, payment: PaymentId, moment: &mut Moment<'_>, facts: &mut Vec<Fact>) {
         let Some(known) = self.order(order) else { return };
         let (state, cancelled) = (known.state, self.terms().cancelled);
-        let Hold { hold, buyer, seats, prices, .. } = known.hold.clone();
+        let Hold { id: hold, buyer, seats, prices, .. } = known.hold.clone();
         let reclaims = state == OrderState::Expired && !cancelled && self.can_reclaim(known);
         if !matches!(state, OrderState::Pending | OrderState::Expired) {
             self.enact(Fact::Surplus { order, payment }, facts);
@@ -120,7 +120,9 @@ impl Lane {
     }
 
     fn sell_to(&mut self, order: OrderId, payment: PaymentId, moment: &mut Moment<'_>, facts: &mut Vec<Fact>) {
-        let Some(Hold { hold, buyer, seats, .. }) = self.order(order).map(|order| order.hold.clone()) else { return };
+        let Some(Hold { id: hold, buyer, seats, .. }) = self.order(order).map(|order| order.hold.clone()) else {
+            return;
+        };
         let tickets = seats.iter().map(|_| TicketId((moment.mint)())).collect();
         self.enact(Fact::Sold { order, payment, hold, buyer, seats, tickets }, facts);
     }

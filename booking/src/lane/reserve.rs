@@ -21,7 +21,7 @@ impl Lane {
         seats.sort_unstable();
         let prices = seats.iter().map(|seat| self.price(*seat).unwrap_or_default()).collect();
         Ok(Hold {
-            hold: HoldId((moment.mint)()),
+            id: HoldId((moment.mint)()),
             buyer,
             seats,
             prices,

@@ -74,9 +74,9 @@ impl Lane {
         for seat in &hold.seats {
             self.set_taken(*seat, SeatState::Held);
         }
-        self.expiries.insert((hold.expires_at, hold.hold));
-        self.buyers.entry(hold.buyer).or_default().holds.push(hold.hold);
-        self.holds.insert(hold.hold, hold);
+        self.expiries.insert((hold.expires_at, hold.id));
+        self.buyers.entry(hold.buyer).or_default().holds.push(hold.id);
+        self.holds.insert(hold.id, hold);
     }
 
     /// Takes in a sold seat read from the tables.
@@ -91,7 +91,7 @@ impl Lane {
 
     /// Takes in an order read from the tables, unless it is known.
     pub(crate) fn adopt(&mut self, order: LaneOrder) {
-        self.order_of.insert(order.hold.hold, order.order);
+        self.order_of.insert(order.hold.id, order.order);
         self.orders.entry(order.order).or_insert(order);
     }
 
@@ -99,7 +99,7 @@ impl Lane {
     pub(crate) fn forget_ended_orders(&mut self) {
         if self.orders.len() > ORDERS_MAX + self.holds.len() {
             let holds = &self.holds;
-            self.orders.retain(|_, order| holds.contains_key(&order.hold.hold));
+            self.orders.retain(|_, order| holds.contains_key(&order.hold.id));
             self.order_of.retain(|hold, _| holds.contains_key(hold));
         }
     }
@@ -109,7 +109,7 @@ impl Lane {
         match fact {
             Fact::Held { hold, buyer, seats, prices, expires_at, .. } => {
                 let hold = Hold {
-                    hold: *hold,
+                    id: *hold,
                     buyer: *buyer,
                     seats: seats.clone(),
                     prices: prices.clone(),
@@ -192,12 +192,12 @@ impl Lane {
 
     /// A live hold's seats are sold.
     fn sell(&mut self, order: OrderId) {
-        let Some(mut sold) = self.orders.get(&order).and_then(|order| self.holds.remove(&order.hold.hold)) else {
+        let Some(mut sold) = self.orders.get(&order).and_then(|order| self.holds.remove(&order.hold.id)) else {
             return;
         };
         sold.state = HoldState::Sold;
-        self.expiries.remove(&(sold.expires_at, sold.hold));
-        self.buyers.entry(sold.buyer).or_default().holds.retain(|live| *live != sold.hold);
+        self.expiries.remove(&(sold.expires_at, sold.id));
+        self.buyers.entry(sold.buyer).or_default().holds.retain(|live| *live != sold.id);
         for seat in &sold.seats {
             self.seats[*seat as usize] = SeatState::Sold;
         }

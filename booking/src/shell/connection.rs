@@ -56,7 +56,7 @@ impl Connections {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a lane's connection ended");
             }
         });
-        let statements = Arc::new(Statements::prepare(&client).await?);
+        let statements = Arc::new(Box::pin(Statements::prepare(&client)).await?);
         Ok(Connection { client, statements, _permit: permit })
     }
 

@@ -79,7 +79,7 @@ impl Source<'_> {
         let mut lane = Lane::new(house, terms);
         let holds = client.query(&statements.hold_live, &[&self.event.0]).await?;
         let holds = holds.iter().map(hold).collect::<Result<Vec<_>, _>>()?;
-        let ids: Vec<Uuid> = holds.iter().map(|hold| hold.hold.0).collect();
+        let ids: Vec<Uuid> = holds.iter().map(|hold| hold.id.0).collect();
         for row in client.query(&statements.quota_all, &[&self.event.0]).await? {
             lane.restore_quota(UserId(row.try_get(0)?), u32::try_from(row.try_get::<_, i32>(1)?).unwrap_or_default());
         }
@@ -111,12 +111,11 @@ impl Source<'_> {
             prices.insert(TierNo::try_from(number).unwrap_or_default(), tier.try_get(1)?);
         }
         let layout: String = row.try_get(1)?;
-        let house = match self.plans.get(&layout) {
-            Some(house) => house,
-            None => {
-                let plan = client.query_one(&statements.layout_plan, &[&layout]).await?;
-                self.plans.add(layout, plan.try_get(0)?)?
-            }
+        let house = if let Some(house) = self.plans.get(&layout) {
+            house
+        } else {
+            let plan = client.query_one(&statements.layout_plan, &[&layout]).await?;
+            self.plans.add(layout, plan.try_get(0)?)?
         };
         let terms = Terms {
             slot: row.try_get(0)?,
@@ -177,7 +176,7 @@ impl Source<'_> {
 
 fn hold(row: &Row) -> Result<Hold, LoadError> {
     Ok(Hold {
-        hold: HoldId(row.try_get("hold_id")?),
+        id: HoldId(row.try_get("hold_id")?),
         buyer: UserId(row.try_get("user_id")?),
         seats: row.try_get::<_, Vec<i32>>("seat_nos")?.into_iter().map(seat_no).collect(),
         prices: row.try_get("prices")?,
@@ -198,7 +197,7 @@ fn recalled(row: &Row) -> Result<Recalled, LoadError> {
         key: row.try_get("idem_key")?,
         request: RequestHash(request),
         hold: Hold {
-            hold: HoldId(row.try_get("hold_id")?),
+            id: HoldId(row.try_get("hold_id")?),
             buyer,
             seats: row.try_get::<_, Vec<i32>>("seat_nos")?.into_iter().map(seat_no).collect(),
             prices: row.try_get("prices")?,

@@ -62,8 +62,8 @@ pub(super) async fn write(
         batch.steps(&changes);
         batch.counts(&changes, lane, next.seq);
         // Polled in this order, so sent in this order, before any answer is waited for.
-        let (begun, clock, counted) = futures::join!(begin, advance, try_join_all(batch.sent));
-        begun?;
+        let (started, clock, counted) = futures::join!(begin, advance, try_join_all(batch.sent));
+        started?;
         let clock = clock?;
         if counted?.contains(&false) {
             return Err(WriteError::Moved);

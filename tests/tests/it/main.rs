@@ -3,5 +3,6 @@
 
 mod booking_core;
 mod harness;
+mod rogue_sql;
 mod search_equals_postgres;
 mod tidy;

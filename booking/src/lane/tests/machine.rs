@@ -1,0 +1,171 @@
+//! Generated commands: the invariants hold after each, and the facts replay to the same state.
+
+use super::{Bench, buyer, house, plan, terms};
+use crate::lane::fact::Fact;
+use crate::lane::fact::RequestHash;
+use crate::lane::{Command, Done, Lane};
+use crate::order::{OrderState, Report};
+use crate::reservation::{Ask, BestAvailable};
+use crate::seats::SeatState;
+use model::{HoldId, OrderId, PaymentId, SeatNo, SeatPlan, UserId};
+use proptest::prelude::*;
+use std::collections::{HashMap, HashSet};
+
+/// A step of a story; orders and payments are named by when they were made.
+#[derive(Clone, Debug)]
+enum Step {
+    Seats(u128, Vec<SeatNo>),
+    Best(u128, u32, bool),
+    Extend(u128),
+    Release(u128),
+    Buy(u128, u8),
+    Settle(usize, Report),
+    Pass(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let who = 0_u128..5;
+    let report = prop_oneof![
+        4 => Just(Report::Authorized),
+        1 => Just(Report::Declined { reason: "no".into() }),
+        1 => Just(Report::Captured),
+        1 => Just(Report::Voided),
+    ];
+    prop_oneof![
+        3 => (who.clone(), proptest::collection::vec(0_u32..26, 1..4)).prop_map(|(who, seats)| Step::Seats(who, seats)),
+        3 => (who.clone(), 1_u32..5, any::<bool>()).prop_map(|(who, quantity, adjacent)| Step::Best(who, quantity, adjacent)),
+        1 => who.clone().prop_map(Step::Extend),
+        1 => who.clone().prop_map(Step::Release),
+        4 => (who, 0_u8..3).prop_map(|(who, key)| Step::Buy(who, key)),
+        5 => (0_usize..8, report).prop_map(|(which, report)| Step::Settle(which, report)),
+        2 => (1_i64..80).prop_map(Step::Pass),
+    ]
+}
+
+fn small_house() -> SeatPlan {
+    let row = |tier, length| vec![(tier, false); length];
+    plan(&[(false, vec![row(0, 6), row(1, 7)]), (true, vec![row(0, 8)]), (false, vec![row(2, 3)])])
+}
+
+fn command(step: &Step, checkouts: &[(OrderId, PaymentId)]) -> Option<Command> {
+    let reserve =
+        |who: u128, ask| Command::Reserve { buyer: buyer(who), ask, key: "k".into(), request: RequestHash([7; 32]) };
+    Some(match step {
+        Step::Seats(who, seats) => reserve(*who, Ask::Seats(seats.clone())),
+        Step::Best(who, quantity, adjacent) => {
+            let want = BestAvailable { quantity: *quantity, adjacent: Some(*adjacent), ..BestAvailable::default() };
+            reserve(*who, Ask::Best(want))
+        }
+        Step::Extend(who) => Command::Extend { buyer: buyer(*who) },
+        Step::Release(who) => Command::Release { buyer: buyer(*who) },
+        Step::Buy(who, key) => Command::Buy { buyer: buyer(*who), hold: None, key: key.to_string() },
+        Step::Settle(which, report) => {
+            let (order, payment) = *checkouts.get(*which)?;
+            Command::Settle { order, payment, report: report.clone() }
+        }
+        Step::Pass(_) => Command::Wake,
+    })
+}
+
+/// Who has which seat according to the facts alone, checked fact by fact.
+#[derive(Default)]
+struct Books {
+    seats: HashMap<SeatNo, (HoldId, bool)>,
+    holds: HashMap<HoldId, (UserId, Vec<SeatNo>)>,
+    captures: HashMap<OrderId, usize>,
+}
+
+impl Books {
+    fn keep(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Held { hold, buyer, seats, .. } | Fact::Reclaimed { hold, buyer, seats, .. } => {
+                for seat in seats {
+                    assert_eq!(self.seats.insert(*seat, (*hold, false)), None, "seat {seat} is in two holds");
+                }
+                self.holds.insert(*hold, (*buyer, seats.clone()));
+            }
+            Fact::Released { hold, seats, .. } | Fact::Expired { hold, seats, .. } => {
+                assert_eq!(self.holds[hold].1, *seats, "all or nothing");
+                for seat in seats {
+                    assert_eq!(self.seats.remove(seat), Some((*hold, false)));
+                }
+            }
+            Fact::Sold { order, hold, seats, tickets, .. } => {
+                assert_eq!((self.holds[hold].1.clone(), seats.len()), (seats.clone(), tickets.len()));
+                for seat in seats {
+                    assert_eq!(self.seats.insert(*seat, (*hold, true)), Some((*hold, false)));
+                }
+                *self.captures.entry(*order).or_default() += 1;
+                assert_eq!(self.captures[order], 1, "the money is asked for once");
+            }
+            _ => {}
+        }
+    }
+
+    fn agree_with(&self, lane: &Lane) {
+        let mut of_buyer: HashMap<UserId, u32> = HashMap::new();
+        for (seat, state) in lane.seats().iter().enumerate() {
+            let kept = self.seats.get(&SeatNo::try_from(seat).unwrap());
+            match state {
+                SeatState::Free | SeatState::Closed => assert_eq!(kept, None),
+                SeatState::Held => assert!(!kept.unwrap().1),
+                SeatState::Sold => assert!(kept.unwrap().1),
+            }
+            if let Some((hold, _)) = kept {
+                *of_buyer.entry(self.holds[hold].0).or_default() += 1;
+            }
+        }
+        for who in 0..5 {
+            let seats = of_buyer.get(&buyer(who)).copied().unwrap_or_default();
+            assert_eq!(lane.seats_of(buyer(who)), seats);
+            assert!(seats <= 4, "the limit holds");
+        }
+        assert_eq!(lane.seats_left(), 21 - self.seats.len());
+        assert_eq!(lane.seats_total(), 21);
+        let priced = |tier: u16| (0..21).filter(move |seat| u16::from((6..13).contains(seat)) == tier);
+        let left = |tier| priced(tier).any(|seat| !self.seats.contains_key(&seat));
+        let lowest = if left(1) { Some(30) } else { left(0).then_some(50) };
+        assert_eq!(lane.price_min(), lowest);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #[test]
+    fn every_story_keeps_the_invariants_and_replays(story in proptest::collection::vec(step(), 1..60)) {
+        let mut bench = Bench::new(&small_house());
+        let (mut books, mut kept) = (Books::default(), 0);
+        let mut checkouts = Vec::new();
+        for step in &story {
+            if let Step::Pass(seconds) = step {
+                bench.pass(*seconds);
+            }
+            let Some(command) = command(step, &checkouts) else { continue };
+            let before = bench.facts.len();
+            let done = bench.run(&command);
+            let decided = bench.facts[before..].iter().filter(|fact| !matches!(fact, Fact::Expired { .. } | Fact::Lapsed { .. }));
+            prop_assert!(done.is_ok() || decided.count() == 0, "a refusal decides nothing");
+            if let Ok(Done::Checkout { order, payment }) = done
+                && !checkouts.contains(&(order, payment))
+            {
+                checkouts.push((order, payment));
+            }
+            bench.facts[kept..].iter().for_each(|fact| books.keep(fact));
+            kept = bench.facts.len();
+            books.agree_with(&bench.lane);
+            prop_assert!(bench.lane.first_expiry().is_none_or(|(expires_at, _)| expires_at > bench.now));
+        }
+        let log = serde_json::to_vec(&bench.facts).unwrap();
+        let mut replayed = Lane::new(house(&small_house()), terms());
+        for fact in serde_json::from_slice::<Vec<Fact>>(&log).unwrap() {
+            replayed.apply(&fact);
+        }
+        prop_assert!(replayed == bench.lane, "the log replays to the state");
+        let sold: HashSet<OrderId> = books.captures.keys().copied().collect();
+        for (order, _) in checkouts {
+            let state = bench.lane.order(order).unwrap().state;
+            let is_sold = matches!(state, OrderState::Confirmed | OrderState::Captured);
+            prop_assert_eq!(is_sold, sold.contains(&order), "sold and paid for go together");
+        }
+    }
+}
