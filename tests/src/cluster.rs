@@ -32,7 +32,7 @@ pub(crate) fn shared() -> &'static Cluster {
             text.trim().parse().unwrap()
         } else {
             watch(run, &dir);
-            let port = start(&dir);
+            let port = start(&dir, "-c wal_level=logical");
             crate::database::make_template(port);
             fs::write(&port_file, port.to_string()).unwrap();
             port
@@ -41,8 +41,14 @@ pub(crate) fn shared() -> &'static Cluster {
     })
 }
 
+/// A cluster with settings of its own, in a directory that the run's watchdog knows; gives its port.
+pub(crate) fn separate(settings: &str) -> u16 {
+    let dir = tempfile::Builder::new().prefix("cluster-").tempdir_in(&shared().dir).unwrap().keep();
+    start(&dir, settings)
+}
+
 /// Makes and starts a cluster in `dir/data`; gives its port.
-fn start(dir: &Path) -> u16 {
+fn start(dir: &Path, settings: &str) -> u16 {
     let bin = postgres_bin();
     let owner = server_user();
     if let Some((uid, gid)) = owner {
@@ -64,7 +70,7 @@ fn start(dir: &Path) -> u16 {
     for _ in 0..5 {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let options = format!(
-            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c wal_level=logical \
+            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} {settings} \
              -c max_wal_senders=64 -c max_replication_slots=64 -c max_connections=400 -c shared_buffers=128MB",
             dir.display()
         );
@@ -89,7 +95,9 @@ fn watch(run: u32, dir: &Path) {
     const SCRIPT: &str = r#"
         while kill -0 "$1" 2>/dev/null; do sleep 1; done
         for file in "$2"/processes/*; do [ -e "$file" ] && kill -9 -- "-${file##*/}"; done
-        kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"
+        for file in "$2"/data/postmaster.pid "$2"/cluster-*/data/postmaster.pid; do
+            [ -e "$file" ] && kill -QUIT "$(head -n 1 "$file")"
+        done
         sleep 1
         rm -rf "$2"
     "#;

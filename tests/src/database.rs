@@ -29,6 +29,16 @@ impl Database {
         Self::create("template1").await
     }
 
+    /// A migrated database on a cluster with settings of its own, such as `-c wal_level=replica`.
+    pub async fn on_a_cluster_of_its_own(settings: &'static str) -> Self {
+        let port = tokio::task::spawn_blocking(|| {
+            let port = cluster::separate(settings);
+            make_template(port);
+            port
+        });
+        Self { name: TEMPLATE.to_owned(), url: url(port.await.unwrap(), TEMPLATE) }
+    }
+
     async fn create(template: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("t_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));

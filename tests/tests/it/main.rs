@@ -1,8 +1,11 @@
 //! The integration tests: one binary, one module per subject, each driving the real thing on a private Postgres.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod bad_database;
 mod booking_core;
+mod demo;
 mod harness;
 mod rogue_sql;
+mod run_script;
 mod search_equals_postgres;
 mod tidy;

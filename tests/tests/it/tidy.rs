@@ -136,8 +136,8 @@ fn every_web_file_and_template_is_used() {
             format!("\"{stem}\""),
         ];
         let tested = name.ends_with(".test.ts") || name.ends_with(".test.tsx") || name.ends_with(".d.ts");
-        let named = |text: &str| names.iter().any(|name| text.contains(name.as_str()));
-        let used = web.iter().filter(|(other, _)| other != name).chain(&rust).any(|(_, text)| named(text));
+        let mentions = |text: &str| names.iter().any(|name| text.contains(name.as_str()));
+        let used = web.iter().filter(|(other, _)| other != name).chain(&rust).any(|(_, text)| mentions(text));
         if !used && !tested {
             offenders.push(name.clone());
         }
