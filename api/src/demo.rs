@@ -15,12 +15,15 @@ mod place;
 mod plans;
 mod programme;
 mod season;
+mod sold_out;
 mod titles;
 
 use crate::account::PasswordError;
+use crate::database::{self, DatabaseError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use season::Season;
+pub use sold_out::SaleError;
 use std::path::PathBuf;
 
 /// What to load, and where to.
@@ -58,6 +61,12 @@ pub enum DemoError {
     /// A password could not be hashed.
     #[error("make the demo logins")]
     Password(#[from] PasswordError),
+    /// The evenings that are sold out could not be sold.
+    #[error("sell out some of the demo's evenings")]
+    Sale(#[from] SaleError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Unusable(#[from] DatabaseError),
     /// The database refused.
     #[error("load the demo into Postgres")]
     Database(#[from] tokio_postgres::Error),
@@ -69,6 +78,8 @@ impl Demo {
     /// # Errors
     /// When the database or the data directory refuses.
     pub async fn load(&self) -> Result<Loaded, DemoError> {
+        let pool = database::connect(&self.database_url).await?;
+        database::check(&pool, false).await?;
         let (mut client, connection) = tokio_postgres::connect(&self.database_url, tokio_postgres::NoTls).await?;
         let connection = tokio::spawn(connection);
         let organizer = logins::make(&client, &self.data).await?;
@@ -78,6 +89,8 @@ impl Demo {
         let records = archive::read().map_err(DemoError::Archive)?;
         let season = Season::of(&records, plans::all()?, today);
         let events_added = load::events(&mut client, &season, organizer, self.events).await?;
+        Box::pin(sold_out::sell(&client, pool.clone(), &self.database_url)).await?;
+        pool.close().await;
         drop(client);
         connection.abort();
         Ok(Loaded { events_added, events: self.events })

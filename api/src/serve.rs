@@ -215,9 +215,6 @@ pub async fn migrate(args: &DatabaseArgs) -> anyhow::Result<()> {
 pub async fn demo(args: DemoArgs) -> anyhow::Result<()> {
     let url = config::database_url(args.database.database_url.as_deref())?;
     let data = config::data_dir(args.data.as_deref())?;
-    let pool = database::connect(url.expose()).await?;
-    database::check(&pool, false).await?;
-    pool.close().await;
     let demo = Demo { database_url: url.expose().to_owned(), data, events: args.events };
     let loaded = demo.load().await?;
     console::say(&format!("{} demo events, {} of them new", loaded.events, loaded.events_added));

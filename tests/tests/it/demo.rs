@@ -120,3 +120,17 @@ async fn three_people_have_logins_that_only_the_owner_reads() {
     let renewed: BTreeMap<String, String> = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     assert!(logins.iter().all(|(email, password)| renewed[email] != *password));
 }
+
+#[tokio::test]
+async fn some_evenings_are_sold_out_to_the_last_seat_and_all_of_it_is_paid() {
+    let (database, data) = (Database::migrated().await, TempDir::new().unwrap());
+    demo(&database, data.path(), 700);
+    let sold_out = "select count(*) from availability where seats_total = 500 and seats_left = 0 and price_min is null";
+    assert_eq!(database.number(sold_out).await, 5);
+    assert_eq!(database.number("select count(*) from availability where seats_left between 1 and 80").await, 3);
+    let sold = 5 * 500 + 492 + 470 + 420;
+    assert_eq!(database.number("select count(*) from ticket where state = 'valid'").await, sold);
+    assert_eq!(database.number("select count(*) from claim where kind = 1").await, sold);
+    assert_eq!(database.number("select count(*) from orders where state <> 'captured'").await, 0);
+    assert_eq!(database.number("select count(*) from outbox where sent_at is null").await, 0);
+}

@@ -22,6 +22,15 @@ fn processes_on(data: &Path) -> Vec<String> {
     text.lines().filter(|line| line.contains(data)).map(str::to_owned).collect()
 }
 
+async fn everything_answers(base: &str) {
+    let visitor = Client::new(base);
+    assert_eq!(visitor.get("/").await.status, 200);
+    until("the demo is found", || async {
+        (visitor.get("/event?limit=1").await.expect(200)["total"] == 25).then_some(())
+    })
+    .await;
+}
+
 async fn interrupted(process: &mut Process, data: &Path) {
     process.interrupt();
     process.end().await;
@@ -37,7 +46,7 @@ async fn a_second_start_keeps_the_data_and_ctrl_c_leaves_nothing() {
 
     let mut first = run(data);
     let base = first.line("ready ", Duration::from_mins(3)).await;
-    assert_eq!(Client::new(&base).get("/healthz").await.status, 200);
+    everything_answers(&base).await;
     let logins: serde_json::Value = serde_json::from_slice(&fs::read(data.join("logins.json")).unwrap()).unwrap();
     let password = logins["fan@frontrow.test"].as_str().unwrap();
     assert!(first.output().contains(password), "the logins are printed");
@@ -49,6 +58,7 @@ async fn a_second_start_keeps_the_data_and_ctrl_c_leaves_nothing() {
 
     let mut second = run(data);
     let base = second.line("ready ", Duration::from_mins(3)).await;
+    everything_answers(&base).await;
     let fan = Client::new(&base).logged_in("fan@frontrow.test", password).await;
     assert_eq!(fan.get("/user").await.expect(200)["name"], "Kept over night");
     let env = fs::read_to_string(data.join("env")).unwrap();
