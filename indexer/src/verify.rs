@@ -118,7 +118,8 @@ pub async fn verify(settings: &Settings) -> Result<Report, VerifyError> {
 
 async fn compare(source: &Source, store: &Store) -> Result<Report, VerifyError> {
     let connection = source.connect().await.map_err(RunError::from)?;
-    let (name, wanted) = snapshot(&connection).await.map_err(RunError::from)?;
+    let name = snapshot(&connection).await.map_err(RunError::from)?;
+    let wanted = beyond(&source.connect().await.map_err(RunError::from)?).await.map_err(RunError::from)?;
     let rows = Snapshot::open(source, &name).await?;
     let dir = tempfile::tempdir().map_err(IndexError::from)?;
     let (generation, head) = fetch(store, wanted, dir.path()).await?;
@@ -131,12 +132,18 @@ async fn compare(source: &Source, store: &Store) -> Result<Report, VerifyError> 
     Ok(Report { generation, seq: head.seq, lsn: head.lsn, documents, availability, differences })
 }
 
-/// A snapshot and a position that an index holding all of it has reached. The message moves the log on in an idle database.
-async fn snapshot(connection: &Connection) -> Result<(String, Lsn), SourceError> {
+/// A snapshot's name; it lives as long as the connection.
+async fn snapshot(connection: &Connection) -> Result<String, SourceError> {
     connection.client.batch_execute("begin isolation level repeatable read").await?;
-    let sql = "select pg_export_snapshot(), pg_logical_emit_message(false, 'frontrow', 'verify')";
+    Ok(connection.client.query_one("select pg_export_snapshot()", &[]).await?.get(0))
+}
+
+/// A position behind everything that a snapshot taken before can hold. The message is a transaction of its own: its commit flushes the
+/// log, which in an idle database nothing else would.
+async fn beyond(connection: &Connection) -> Result<Lsn, SourceError> {
+    let sql = "select pg_logical_emit_message(true, 'frontrow', 'verify')";
     let row = connection.client.query_one(sql, &[]).await?;
-    Ok((row.get(0), Lsn(row.get::<_, PgLsn>(1).into())))
+    Ok(Lsn(row.get::<_, PgLsn>(0).into()))
 }
 
 /// Waits for a publication at `wanted` or later and fetches it. A manifest whose packs are already deleted is passed over.
