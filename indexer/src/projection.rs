@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Pending rows are written to the index, privately if need be, when there are so many: a transaction of any size fits.
-const PENDING_MAX: usize = 10_000;
+const PENDING_MAX: usize = 4_000;
 
 /// A change does not fit the index.
 #[derive(Debug, thiserror::Error)]

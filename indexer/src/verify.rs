@@ -23,7 +23,7 @@ use tokio_postgres::types::PgLsn;
 use uuid::Uuid;
 
 const ROUNDS: usize = 4;
-const WAIT_MAX: Duration = Duration::from_secs(30);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
 /// Differences kept; a wholly different index need not be listed whole.
 const DIFFERENCES_MAX: usize = 1_000;
@@ -95,7 +95,7 @@ impl From<ReadError> for VerifyError {
     }
 }
 
-/// Compares. Waits up to 30 s for the index to reach the snapshot; needs room for a copy of the index in the temporary directory.
+/// Compares. Waits up to a minute for the index to reach the snapshot; needs room for a copy of the index in the temporary directory.
 ///
 /// # Errors
 /// When one side cannot be read or the index stays behind.

@@ -63,7 +63,8 @@ async fn keys_and_parents_move() {
     case.sql("update event set venue_id = (select venue_id from venue order by venue_id desc limit 1)").await;
     case.sql("update event_artist set artist_id = (select artist_id from artist order by artist_id limit 1)").await;
     case.assert_equal().await;
-    // Nothing refers to these rows, so their own keys may move.
+    // Once nothing refers to these rows, their own keys may move.
+    case.sql("delete from availability").await;
     case.sql("delete from event_artist where event_id in (select event_id from event order by event_id limit 2)").await;
     case.sql("delete from event_tier where event_id in (select event_id from event order by event_id limit 2)").await;
     case.sql("update event set event_id = gen_random_uuid() where event_id in (select event_id from event order by event_id limit 2)").await;
@@ -117,9 +118,9 @@ async fn a_truncate_reaches_the_events() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_larger_than_what_is_held_is_seen_whole() {
     let case = Case::new().await;
-    case.writes.many_events(12_000).await;
+    case.writes.many_events(5_000).await;
     let documents = case.assert_equal().await.documents;
-    assert!(documents > 12_000, "{documents}");
+    assert!(documents > 5_000, "{documents}");
     case.sql("begin; update venue set name = 'All of ' || name; update event set popularity = popularity + 1; delete from event_tier where tier = 1; commit").await;
     case.assert_equal().await;
 }
