@@ -174,7 +174,10 @@ impl Columns {
 
     /// The set of ranks under a key, remembered.
     pub(crate) fn set(&self, key: SetKey) -> Arc<Bits> {
-        self.remembered(key, |key| match key {
+        if let Some(found) = self.recall(&key) {
+            return found;
+        }
+        let set = match &key {
             SetKey::City(numbers) => Bits::of(&self.city, |number| numbers.contains(number)),
             SetKey::Region(numbers) => Bits::of(&self.region, |number| numbers.contains(number)),
             SetKey::Country(numbers) => Bits::of(&self.country, |number| numbers.contains(number)),
@@ -184,15 +187,18 @@ impl Columns {
             SetKey::Genre(numbers) => self.genres.having(numbers),
             SetKey::Artist(numbers) => self.artists.having(numbers),
             SetKey::Prefix(_) => Bits::none(self.len()),
-        })
+        };
+        self.remember(key, set)
     }
 
-    /// The set of ranks under a key, made by `make` when it is not remembered.
-    pub(crate) fn remembered(&self, key: SetKey, make: impl FnOnce(&SetKey) -> Bits) -> Arc<Bits> {
-        if let Some(found) = self.cached.lock().get(&key) {
-            return Arc::clone(found);
-        }
-        let set = Arc::new(make(&key));
+    /// A set that was remembered.
+    pub(crate) fn recall(&self, key: &SetKey) -> Option<Arc<Bits>> {
+        self.cached.lock().get(key).map(Arc::clone)
+    }
+
+    /// Remembers a set.
+    pub(crate) fn remember(&self, key: SetKey, set: Bits) -> Arc<Bits> {
+        let set = Arc::new(set);
         let mut cached = self.cached.lock();
         if cached.len() >= CACHED_SETS_MAX {
             // What is hot comes back at once; keeping score of it would cost every reader.

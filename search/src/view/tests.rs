@@ -305,7 +305,7 @@ fn pages(view: &View, query: &str, limit: usize) -> Vec<EventId> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
     fn a_search_finds_what_a_naive_evaluator_finds(seed: u64) {

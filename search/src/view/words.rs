@@ -22,6 +22,8 @@ use tantivy::schema::IndexRecordOption;
 const TYPO_BELOW_EVENTS: usize = 3;
 /// Indexed words one typed word may stand for through typing errors: the nearest, then the most frequent.
 const TYPO_WORDS_MAX: usize = 50;
+/// A beginning of so many words is remembered with its events; one of fewer is as quickly looked up.
+const REMEMBERED_TERMS_MIN: usize = 16;
 /// How much a word counts that only begins as the one typed.
 const PREFIX_WEIGHT: f32 = 0.5;
 /// BM25's customary parameters.
@@ -155,24 +157,18 @@ impl Word {
 
     /// The events of a segment that have the word, or one that begins so.
     fn exact_set(&self, segment: &Segment) -> Result<Arc<Bits>, SearchError> {
-        let index = segment.reader.inverted_index(fields().text)?;
-        if !self.prefix {
-            let mut set = Bits::none(segment.columns.len());
-            if let Some(info) = index.terms().get(&self.text)? {
-                add_events(segment, &index, &info, &mut set)?;
-            }
-            return Ok(Arc::new(set));
+        let key = SetKey::Prefix(self.text.clone());
+        if let Some(found) = segment.columns.recall(&key).filter(|_| self.prefix) {
+            return Ok(found);
         }
-        let mut failure = None;
-        let set = segment.columns.remembered(SetKey::Prefix(self.text.clone()), |_| {
-            let mut set = Bits::none(segment.columns.len());
-            failure = self
-                .terms(&index)
-                .and_then(|terms| terms.iter().try_for_each(|(info, _)| add_events(segment, &index, info, &mut set)))
-                .err();
-            set
-        });
-        failure.map_or(Ok(set), Err)
+        let index = segment.reader.inverted_index(fields().text)?;
+        let mut set = Bits::none(segment.columns.len());
+        let terms = self.terms(&index)?;
+        for (info, _) in &terms {
+            add_events(segment, &index, info, &mut set)?;
+        }
+        let dear = self.prefix && terms.len() >= REMEMBERED_TERMS_MIN;
+        Ok(if dear { segment.columns.remember(key, set) } else { Arc::new(set) })
     }
 
     /// The indexed words of a segment that the word stands for as it was typed, with their weight.
