@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Frontrow: search for events, and tickets sold exactly once.
 #[derive(Debug, Parser)]
-#[command(name = "frontrow", version)]
+#[command(name = "frontrow", version, args_override_self = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -67,6 +67,8 @@ pub struct DemoArgs {
 pub enum Role {
     /// Indexer, replica, booking and HTTP
     All,
+    /// Replica, booking and HTTP; `indexer run` runs beside it
+    Gateway,
     /// A replica and HTTP: search alone
     Search,
 }

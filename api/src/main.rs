@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            api::console::complain(&format!("{error:#}"));
+            api::console::complain(&indexer::sentence(error.as_ref()));
             ExitCode::FAILURE
         }
     }

@@ -71,7 +71,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         rooms: TaskTracker::new(),
     };
     let booking = match config.role {
-        Role::All => {
+        Role::All | Role::Gateway => {
             let settings = booking::Settings::new(url);
             let opened = Booking::open(settings, pool.clone(), tasks.rooms.clone(), tasks.hard.clone());
             Some(Box::pin(opened).await?)
@@ -79,16 +79,69 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         Role::Search => None,
     };
     let store = Store::open(&config.store)?;
+    let mut indexing = (config.role == Role::All).then(|| start_indexer(&config, &store, &tasks));
     let replica = Replica::open(store.clone(), config.data.join("replica"), replica::Options::default())?;
     tasks.rooms.spawn(follow(replica.clone(), tasks.hard.clone()));
     let app = assemble(config, addr, pool, (replica, booking), &tasks)?;
     start_workers(&app, &tasks);
     let http = axum::serve(listener, router::router(app.clone())?.into_make_service_with_connect_info::<SocketAddr>());
     let http = tokio::spawn(http.with_graceful_shutdown(tasks.soft.clone().cancelled_owned()).into_future());
-    console::say(&format!("ready {}", app.public_url));
-    interrupted().await?;
+    let served = until_stopped(&app, &mut indexing).await;
     stop(&app, &tasks, http).await;
-    Ok(())
+    served
+}
+
+/// Says `ready` when it is, then waits for the signal. An indexer that ends before that ends the process: something is wrong that
+/// a person has to see to. One that ends later fails no search, so it is only said.
+async fn until_stopped(app: &App, indexing: &mut Option<Indexing>) -> anyhow::Result<()> {
+    let mut interrupted = std::pin::pin!(interrupted());
+    let mut shown = app.replica.shown();
+    let ready = async {
+        while !app.replica.ready() {
+            // The first view may name the position zero: looked at again, not only told.
+            tokio::time::timeout(LOOK_AGAIN, shown.changed()).await.ok();
+        }
+    };
+    tokio::select! {
+        outcome = &mut interrupted => return outcome,
+        ended = ended(indexing) => ended?,
+        () = ready => console::say(&format!("ready {}", app.public_url)),
+    }
+    tokio::select! {
+        outcome = &mut interrupted => return outcome,
+        ended = ended(indexing) => match ended {
+            Ok(()) => tracing::error!("the indexer ended; searches answer from what is published"),
+            Err(error) => {
+                let error = indexer::sentence(&error);
+                tracing::error!(error, "the indexer ended; searches answer from what is published");
+            }
+        },
+    }
+    interrupted.await
+}
+
+type Indexing = tokio::task::JoinHandle<Result<(), indexer::RunError>>;
+
+fn start_indexer(config: &Config, store: &Store, tasks: &Tasks) -> Indexing {
+    let settings = indexer::Settings {
+        database_url: config.database_url.expose().to_owned(),
+        store: store.clone(),
+        work_dir: config.data.join("indexer"),
+        slot: None,
+    };
+    let observer: indexer::Observer = Arc::new(|progress| tracing::debug!(?progress, "indexer"));
+    tasks.rooms.spawn(indexer::run(settings, observer, tasks.hard.clone()))
+}
+
+/// How the indexer ended; never, when there is none or it runs on.
+async fn ended(indexing: &mut Option<Indexing>) -> Result<(), indexer::RunError> {
+    match indexing {
+        Some(running) => running.await.unwrap_or_else(|cut| {
+            tracing::error!(%cut, "the indexer was cut off");
+            Ok(())
+        }),
+        None => std::future::pending().await,
+    }
 }
 
 async fn follow(replica: Replica, stop: CancellationToken) {
@@ -148,6 +201,9 @@ fn start_workers(app: &App, tasks: &Tasks) {
         tasks.workers.spawn(payment::run_worker(app.clone(), booking));
     }
 }
+
+/// How often readiness is looked at when nothing is told.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Folds up figures, removes ended sessions and old idempotency keys, a batch a minute.
 async fn sweep(app: App) {

@@ -1,7 +1,9 @@
 //! The integration tests: one binary, one module per subject, each driving the real thing on a private Postgres.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod accounts;
 mod bad_database;
+mod bad_input;
 mod booking_core;
 mod demo;
 mod harness;
@@ -12,3 +14,4 @@ mod rogue_sql;
 mod run_script;
 mod search_equals_postgres;
 mod tidy;
+mod whole_path;
