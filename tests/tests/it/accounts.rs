@@ -121,7 +121,7 @@ async fn an_account_is_made_changed_and_left() {
     assert_eq!(one.put("/user", &right).await.expect(200)["name"], "Anna");
     other.get("/user").await.problem(401, "no-session").as_object().unwrap();
     assert_eq!(one.get("/user").await.expect(200)["name"], "Anna");
-    one.post("/logout", &json!(null)).await.expect(204);
+    drop(one.post("/logout", &json!(null)).await.expect(204));
     one.get("/user").await.problem(401, "no-session").as_object().unwrap();
     assert_eq!(database.number("select count(*) from session").await, 0);
 }

@@ -98,7 +98,7 @@ async fn a_hold_that_expires_frees_its_seats() {
     let server = Server::start(&database).await;
     let (one, other) = (server.buyer().await, server.buyer().await);
     let body = json!({"event_id": listing.event, "seats": [0]});
-    one.post_new("/ticket/reserve", &body).await.expect(201);
+    drop(one.post_new("/ticket/reserve", &body).await.expect(201));
     until("the seat is free again", || async {
         let answer = other.post_new("/ticket/reserve", &body).await;
         (answer.status == StatusCode::CREATED).then_some(())
@@ -125,7 +125,7 @@ async fn letting_go_frees_the_seats_and_the_stream_tells_it() {
     let delta = String::from_utf8(stream.chunk().await.unwrap().unwrap().to_vec()).unwrap();
     assert!(delta.starts_with("event: delta"), "{delta}");
     let version = buyer.get(&format!("/event/{event}/seats")).await.expect(200)["version"].clone();
-    buyer.delete(&format!("/ticket/reserve/{event}")).await.expect(204);
+    drop(buyer.delete(&format!("/ticket/reserve/{event}")).await.expect(204));
     buyer.delete(&format!("/ticket/reserve/{event}")).await.expect(204);
     let since = buyer.get(&format!("/event/{event}/seats?since={version}")).await.expect(200);
     assert_eq!(since["changes"].as_array().unwrap().len(), 3);
@@ -168,7 +168,7 @@ async fn an_organizer_writes_the_catalog_and_reads_it_in_search() {
     server.buyer().await.put(&path, &change).await.problem(403, "forbidden").as_object().unwrap();
 
     let body = json!({"event_id": made["event_id"], "seats": [0]});
-    organizer.post_new("/ticket/reserve", &body).await.expect(201);
+    drop(organizer.post_new("/ticket/reserve", &body).await.expect(201));
     organizer.put(&path, &json!({"currency": "CHF"})).await.problem(409, "has-sales").as_object().unwrap();
     let cancelled = organizer.delete(&path).await.expect(200);
     assert_eq!(cancelled["status"], "cancelled");
