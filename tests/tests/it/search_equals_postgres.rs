@@ -176,9 +176,12 @@ fn words(dice: &mut SmallRng, pools: &Pools, search: &mut Search) {
     if dice.random_bool(0.3) {
         typed[last].truncate(3);
     }
-    let conditions = typed.iter().enumerate().map(|(n, word)| match n == last {
-        true => format!("exists (select from unnest(words) w where w like '{word}%')"),
-        false => format!("'{word}' = any(words)"),
+    let conditions = typed.iter().enumerate().map(|(n, word)| {
+        if n == last {
+            format!("exists (select from unnest(words) w where w like '{word}%')")
+        } else {
+            format!("'{word}' = any(words)")
+        }
     });
     let condition = conditions.collect::<Vec<_>>().join(" and ");
     search.filter("q", "q", typed.join(" ").to_uppercase(), condition);

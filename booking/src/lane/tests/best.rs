@@ -158,14 +158,13 @@ proptest! {
             prop_assert_eq!(got, None);
             return Ok(());
         };
-        match naive(stage, quantity) {
-            Some(together) => prop_assert_eq!(got, Some(together)),
-            None => {
-                let apart = got.expect("enough seats, and they may be apart");
-                prop_assert_eq!(apart.len(), quantity);
-                prop_assert!(apart.windows(2).all(|pair| pair[0] < pair[1]));
-                prop_assert!(apart.iter().all(|seat| stage[*seat as usize].eligible));
-            }
+        if let Some(together) = naive(stage, quantity) {
+            prop_assert_eq!(got, Some(together));
+        } else {
+            let apart = got.expect("enough seats, and they may be apart");
+            prop_assert_eq!(apart.len(), quantity);
+            prop_assert!(apart.windows(2).all(|pair| pair[0] < pair[1]));
+            prop_assert!(apart.iter().all(|seat| stage[*seat as usize].eligible));
         }
         prop_assert!(spots.iter().all(|spot| spot.section < sections.len()));
     }
