@@ -84,6 +84,11 @@ impl Projection {
         self.dirty
     }
 
+    /// Whether there is availability to take.
+    pub(crate) fn has_availability(&self) -> bool {
+        !self.availability.is_empty()
+    }
+
     /// The newest availability of each event since the last call.
     pub(crate) fn take_availability(&mut self) -> Vec<Change> {
         self.availability.drain().map(|(_, change)| change).collect()

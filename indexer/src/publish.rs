@@ -77,6 +77,7 @@ pub(crate) struct Publisher {
 /// What a settlement will make durable.
 pub(crate) struct Settlement {
     store: Store,
+    generation: u32,
     paths: Vec<String>,
     superfluous: Vec<String>,
     availability: u64,
@@ -216,7 +217,14 @@ impl Publisher {
             availability = log.seq();
         }
         let superfluous = self.retention.superfluous();
-        Settlement { store: self.store.clone(), paths, superfluous, availability, lsn: self.head.lsn }
+        Settlement {
+            store: self.store.clone(),
+            generation: self.generation,
+            paths,
+            superfluous,
+            availability,
+            lsn: self.head.lsn,
+        }
     }
 
     /// Takes note of a settlement's end.
@@ -241,8 +249,11 @@ impl Publisher {
 }
 
 impl Settlement {
-    /// Syncs, then deletes what slow readers no longer need.
-    pub(crate) async fn run(self) -> Result<Settled, StoreError> {
+    /// Syncs, then deletes what slow readers no longer need. A writer whose generation is no longer read is told here.
+    pub(crate) async fn run(self) -> Result<Settled, PublishError> {
+        if Alias::read(&self.store).await?.is_some_and(|(alias, _)| alias.generation > self.generation) {
+            return Err(PublishError::Fenced);
+        }
         self.store.make_durable(self.paths).await?;
         for path in self.superfluous {
             self.store.delete(&path).await?;
@@ -259,4 +270,102 @@ pub(crate) async fn generations(store: &Store) -> Result<Vec<u32>, StoreError> {
     found.sort_unstable();
     found.dedup();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::Purpose;
+    use crate::restore::{RestoreError, restore};
+    use search::document::{ArtistRow, Kind};
+    use tempfile::TempDir;
+
+    fn payload(lsn: u64) -> Payload {
+        Payload { lsn: Lsn(lsn), system_id: "1".into(), publication: "p".into() }
+    }
+
+    fn add(index: &WorkingIndex, name: &str) -> uuid::Uuid {
+        let artist = ArtistRow { artist_id: model::ArtistId::new(), name: name.into(), version: 1 };
+        index.put(Kind::Artist, artist.artist_id.0, artist.to_document().unwrap()).unwrap();
+        artist.artist_id.0
+    }
+
+    struct Place {
+        dir: TempDir,
+        store: Store,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let dir = TempDir::new().unwrap();
+            let store = Store::open(&format!("file://{}", dir.path().join("store").display())).unwrap();
+            for name in ["a", "b"] {
+                std::fs::create_dir(dir.path().join(name)).unwrap();
+            }
+            Self { dir, store }
+        }
+
+        async fn last(&self) -> (Head, Tag, Manifest) {
+            let (head, tag) = Head::read(&self.store, 1).await.unwrap().unwrap();
+            let manifest = Manifest::read(&self.store, 1, &head).await.unwrap();
+            (head, tag, manifest)
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_published_is_restored_whatever_lies_in_the_way() {
+        let place = Place::new();
+        let mut index = WorkingIndex::create(&place.dir.path().join("a"), Purpose::Stream).unwrap();
+        let mut publisher = Publisher::begin(place.store.clone(), 1, 1);
+        let first = add(&index, "Clara");
+        index.commit(Some(&payload(10))).unwrap();
+        publisher.publish(&index, &payload(10)).await.unwrap();
+        let second = add(&index, "Fanny");
+        index.delete(Kind::Artist, first);
+        index.commit(Some(&payload(20))).unwrap();
+        publisher.publish(&index, &payload(20)).await.unwrap();
+        assert!(publisher.is_unsettled());
+        let settled = publisher.settle().run().await.unwrap();
+        assert_eq!((settled.lsn, publisher.is_unsettled()), (Lsn(20), false));
+        // Unpublished, and so forgotten.
+        add(&index, "Nobody");
+        index.commit(None).unwrap();
+        drop(index);
+
+        let (_, _, manifest) = place.last().await;
+        for name in ["a", "b"] {
+            let dir = place.dir.path().join(name);
+            std::fs::write(dir.join("half-written.store"), "x").unwrap();
+            restore(&place.store, 1, &manifest, &dir).await.unwrap();
+            let index = WorkingIndex::open(&dir, Purpose::Stream).unwrap();
+            assert_eq!(index.documents(), 1);
+            assert_eq!(index.artist(second).unwrap().unwrap().name, "Fanny");
+            assert!(!dir.join("half-written.store").exists());
+        }
+        let pack = place.dir.path().join("store").join(pack_path(1, manifest.files[0].pack));
+        let mut bytes = std::fs::read(&pack).unwrap();
+        bytes.iter_mut().for_each(|byte| *byte ^= 1);
+        std::fs::write(&pack, bytes).unwrap();
+        std::fs::remove_dir_all(place.dir.path().join("b")).unwrap();
+        let damaged = restore(&place.store, 1, &manifest, &place.dir.path().join("b")).await;
+        assert!(matches!(damaged, Err(RestoreError::Read(_))), "{damaged:?}");
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_was_succeeded_is_fenced_and_changes_nothing() {
+        let place = Place::new();
+        let mut index = WorkingIndex::create(&place.dir.path().join("a"), Purpose::Stream).unwrap();
+        index.commit(Some(&payload(10))).unwrap();
+        let mut old = Publisher::begin(place.store.clone(), 1, 1);
+        old.publish(&index, &payload(10)).await.unwrap();
+        let (head, tag, manifest) = place.last().await;
+        let mut new = Publisher::take_over(place.store.clone(), 1, 2, (head, tag), manifest);
+        new.publish(&index, &payload(10)).await.unwrap();
+        assert!(matches!(old.publish(&index, &payload(30)).await, Err(PublishError::Fenced)));
+        let (head, _, manifest) = place.last().await;
+        assert_eq!((head.epoch, head.seq, head.lsn, manifest.prev), (2, 2, Lsn(10), Some(1)));
+
+        Alias { generation: 2 }.publish(&place.store, None).await.unwrap();
+        assert!(matches!(new.settle().run().await, Err(PublishError::Fenced)));
+    }
 }

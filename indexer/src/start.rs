@@ -11,7 +11,7 @@ use crate::source::copy::{Projected, Snapshot};
 use crate::source::preflight::{self, Facts};
 use crate::source::session::{self, Session};
 use crate::source::{Source, slot};
-use crate::{Observer, Progress, RunError};
+use crate::{Observer, Progress, RunError, sentence};
 use model::Lsn;
 use search::availability::Change;
 use search::manifest::{Alias, Head, Manifest, ReadError};
@@ -76,8 +76,9 @@ async fn resume(context: &Context, facts: &Facts, confirmed: Lsn) -> Result<Opti
         }
         match restore(&context.store, generation, &manifest, &dir).await {
             Ok(()) => {}
-            Err(RestoreError::Read(error)) => {
-                tracing::warn!(error = %error, "a manifest cannot be restored, trying the one before");
+            // A shortened object fails as the store's error, a spoilt one by its checksum.
+            Err(error @ (RestoreError::Read(_) | RestoreError::Store(_))) => {
+                tracing::warn!(error = %sentence(&error), "a manifest cannot be restored, trying the one before");
                 continue;
             }
             Err(error) => return Err(error.into()),

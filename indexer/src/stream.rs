@@ -5,7 +5,7 @@
 
 use crate::index::Payload;
 use crate::projection::{ApplyError, Projection};
-use crate::publish::{Publisher, Settled};
+use crate::publish::{PublishError, Publisher, Settled};
 use crate::source::session::{Session, SessionError};
 use crate::start::{Started, blocking};
 use crate::wal::{Message, decode};
@@ -13,7 +13,6 @@ use crate::{Observer, Progress, RunError};
 use futures::FutureExt;
 use model::Lsn;
 use pgwire_replication::ReplicationEvent;
-use search::store::StoreError;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -24,11 +23,15 @@ const TICK: Duration = Duration::from_millis(25);
 /// The same while merges lag behind: fewer, larger segments.
 const TICK_CROWDED: Duration = Duration::from_millis(500);
 const SEGMENTS_CROWDED: usize = 48;
+/// From one batch of availability to the next: of an event's changes within it only the last is written.
+const APPEND: Duration = Duration::from_millis(10);
 /// How often at most the disk is synced for what was published.
 const SETTLE: Duration = Duration::from_millis(200);
 /// An index whose documents did not change still says how far it is: after so long, or so many bytes of log.
 const ADVANCE: Duration = Duration::from_secs(1);
 const ADVANCE_BYTES: u64 = 1 << 20;
+/// Later than anything is due.
+const FAR: Duration = Duration::from_hours(1);
 /// Events applied in one go.
 const BATCH_MAX: usize = 8192;
 
@@ -50,8 +53,9 @@ struct Stream {
     payload: Payload,
     cursor: Cursor,
     committed_at: Instant,
+    appended_at: Instant,
     settled_at: Instant,
-    settlement: Option<JoinHandle<Result<Settled, StoreError>>>,
+    settlement: Option<JoinHandle<Result<Settled, PublishError>>>,
     observer: Observer,
 }
 
@@ -68,6 +72,7 @@ pub(crate) async fn stream(started: Started, observer: Observer, stop: &Cancella
         payload: started.payload,
         cursor: Cursor { applied: lsn, position: lsn, in_transaction: false, skipping: false },
         committed_at: now,
+        appended_at: now,
         settled_at: now,
         settlement: None,
         observer,
@@ -95,7 +100,9 @@ impl Stream {
                 () = tokio::time::sleep_until(due) => {}
             }
             if !self.cursor.in_transaction {
-                self.append().await?;
+                if Instant::now() >= self.append_due() {
+                    self.append().await?;
+                }
                 if Instant::now() >= self.commit_due() {
                     self.commit().await?;
                 }
@@ -108,10 +115,16 @@ impl Stream {
 
     /// When something is to be done although nothing arrives.
     fn due(&self) -> Instant {
-        let far = Instant::now() + Duration::from_hours(1);
-        let commit = if self.cursor.in_transaction { far } else { self.commit_due() };
+        let far = Instant::now() + FAR;
+        let commit = if self.cursor.in_transaction { far } else { self.commit_due().min(self.append_due()) };
         let settle = self.settlement.is_none() && self.publisher.is_unsettled();
         commit.min(if settle { self.settled_at + SETTLE } else { far })
+    }
+
+    /// When the next batch of availability is due, with no transaction open.
+    fn append_due(&self) -> Instant {
+        let waiting = self.projection.as_ref().is_some_and(Projection::has_availability);
+        if waiting { self.appended_at + APPEND } else { Instant::now() + FAR }
     }
 
     /// When the next commit is due, with no transaction open.
@@ -123,7 +136,7 @@ impl Stream {
         }
         let behind = self.cursor.position.0.saturating_sub(self.payload.lsn.0);
         match behind {
-            0 => Instant::now() + Duration::from_hours(1),
+            0 => Instant::now() + FAR,
             ADVANCE_BYTES.. => self.committed_at + TICK,
             _ => self.committed_at + ADVANCE,
         }
@@ -154,6 +167,7 @@ impl Stream {
 
     async fn append(&mut self) -> Result<(), RunError> {
         let changes = self.projection.as_mut().map(Projection::take_availability).unwrap_or_default();
+        self.appended_at = Instant::now();
         if !changes.is_empty() {
             self.publisher.append(&changes).await?;
             (self.observer)(&Progress::Availability { lsn: self.cursor.position });
@@ -195,9 +209,9 @@ impl Stream {
 }
 
 /// The settlement's end; never, when there is none.
-async fn finish(settlement: &mut Option<JoinHandle<Result<Settled, StoreError>>>) -> Result<Settled, RunError> {
+async fn finish(settlement: &mut Option<JoinHandle<Result<Settled, PublishError>>>) -> Result<Settled, RunError> {
     let Some(running) = settlement else { return std::future::pending().await };
-    let ended = running.await.map_err(crate::publish::PublishError::Thread)?;
+    let ended = running.await.map_err(PublishError::Thread)?;
     Ok(ended?)
 }
 

@@ -215,3 +215,44 @@ async fn an_unreachable_postgres_is_named() {
         "{said}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_connection_is_opened_again() {
+    let case = Case::new().await;
+    for title in ["One", "Two", "Three"] {
+        case.sql(
+            "select pg_terminate_backend(active_pid) from pg_replication_slots where database = current_database()",
+        )
+        .await;
+        case.sql(&format!("update event set title = '{title}'; delete from event_artist where position = 1")).await;
+    }
+    case.assert_equal().await;
+    assert_eq!(case.generation().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_indexer_whose_store_was_taken_over_stops_with_one_sentence() {
+    let mut case = Case::new().await;
+    let elsewhere = TempDir::new().unwrap();
+    let store = format!("file://{}", Indexer::store(case.data.path()).display());
+    let mut command = std::process::Command::new(binary("indexer"));
+    command.args([
+        "run",
+        "--database-url",
+        &case.database.url,
+        "--slot",
+        "frontrow_second",
+        "--store",
+        &store,
+        "--data",
+    ]);
+    let second = tests::Process::spawn(command.arg(elsewhere.path()));
+    until("generation 2", || async { (case.generation().await == 2).then_some(()) }).await;
+    case.sql("update event set title = 'Written by the second'").await;
+    assert!(!case.indexer.process.end().await.success());
+    let said = case.indexer.process.output();
+    assert!(said.contains("indexer: another indexer took over the store; this one stops"), "{said}");
+    case.assert_equal().await;
+    drop(second);
+    case.sql("select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = 'frontrow_second' and not active").await;
+}
