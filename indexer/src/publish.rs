@@ -344,7 +344,9 @@ mod tests {
         }
         let pack = place.dir.path().join("store").join(pack_path(1, manifest.files[0].pack));
         let mut bytes = std::fs::read(&pack).unwrap();
-        bytes.iter_mut().for_each(|byte| *byte ^= 1);
+        for byte in &mut bytes {
+            *byte ^= 1;
+        }
         std::fs::write(&pack, bytes).unwrap();
         std::fs::remove_dir_all(place.dir.path().join("b")).unwrap();
         let damaged = restore(&place.store, 1, &manifest, &place.dir.path().join("b")).await;
