@@ -16,6 +16,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// The state of the router.
 #[derive(Clone)]
@@ -55,6 +56,8 @@ pub struct Parts {
     pub sandbox: Sandbox,
     /// Renders the process's figures.
     pub figures: PrometheusHandle,
+    /// Work that outlives its request; the process waits for it when it stops.
+    pub tracker: TaskTracker,
     /// Cancelled when the process stops: long answers end by it.
     pub stop: CancellationToken,
 }

@@ -6,12 +6,13 @@ use crate::idempotency::{self, Begun};
 use crate::payment::NewPayment;
 use crate::problem::{Problem, ProblemBody};
 use crate::session::Buyer;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::{header, request::Parts};
 use axum::response::Response;
 use booking::{Checkout, OrderState, PaymentState};
 use garde::Validate;
 use jiff::Timestamp;
-use model::{Currency, EventId, HoldId, OrderId};
+use model::{Currency, EventId, HoldId, OrderId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -61,25 +62,37 @@ async fn buy(
     State(app): State<App>,
     buyer: Buyer,
     Id(event_id): Id<EventId>,
-    IdempotencyKey(key): IdempotencyKey,
+    Keyed { key: IdempotencyKey(key), site }: Keyed,
     Json(body): Json<BuyBody>,
 ) -> Result<Response, Problem> {
-    let return_url = body.return_url.as_deref().map(|url| on_this_site(&app, url)).transpose()?;
+    let return_url = body.return_url.as_deref().map(|url| on_this_site(&site, url)).transpose()?;
     let request = idempotency::fingerprint("buy", &(event_id, &body))?;
     let running = match idempotency::begin(&app.pool, buyer.id, &key, &request).await? {
         Begun::Answered(answer) => return Ok(answer),
         Begun::Running(running) => running,
     };
-    let checkout = app.booking()?.buy(buyer.id, event_id, body.reserve_id, &key).await;
-    let outcome = match checkout {
-        Ok(checkout) => open_portal(&app, checkout, return_url).await,
-        Err(error) => Err(error.into()),
+    // A task of its own: the answer is kept for the repeat even when the client is gone meanwhile.
+    let tracker = app.tracker.clone();
+    let work = async move {
+        let outcome = open_order(&app, (buyer.id, event_id, body.reserve_id), &key, (site, return_url)).await;
+        running.finish(&app.pool, outcome).await
     };
-    running.finish(&app.pool, outcome).await
+    tracker.spawn(work).await.map_err(|_| Problem::busy("this server is stopping", 1))?
+}
+
+async fn open_order(
+    app: &App,
+    (buyer, event_id, hold): (UserId, EventId, Option<HoldId>),
+    key: &str,
+    (site, return_url): (String, Option<String>),
+) -> Result<Bought, Problem> {
+    let Checkout { order, payment } = app.booking()?.buy(buyer, event_id, hold, key).await?;
+    let return_url = return_url.unwrap_or_else(|| format!("{site}/orders/{}", order.order_id));
+    open_portal(app, Checkout { order, payment }, &site, return_url).await
 }
 
 /// Makes sure the provider knows the attempt, and answers with its portal.
-async fn open_portal(app: &App, checkout: Checkout, return_url: Option<String>) -> Result<Bought, Problem> {
+async fn open_portal(app: &App, checkout: Checkout, site: &str, return_url: String) -> Result<Bought, Problem> {
     let Checkout { order, payment } = checkout;
     let mut portal_url = payment.portal_url.clone();
     if portal_url.is_none() && payment.state == PaymentState::Created {
@@ -87,11 +100,14 @@ async fn open_portal(app: &App, checkout: Checkout, return_url: Option<String>) 
             amount: payment.amount,
             currency: payment.currency,
             description: format!("Frontrow order {}", order.order_id),
-            return_url: return_url.unwrap_or_else(|| format!("{}/orders/{}", app.public_url, order.order_id)),
+            return_url,
         };
         let opened = app.provider.open(&payment.payment_id.to_string(), &new).await?;
-        app.booking()?.payment_opened(&payment, &opened.provider_ref, &opened.portal_url).await?;
-        portal_url = Some(opened.portal_url);
+        // The built-in portal is on this site: the buyer stays under the name they came by.
+        let ours = opened.portal_url.strip_prefix(app.public_url.as_str());
+        let url = ours.map_or(opened.portal_url.clone(), |path| format!("{site}{path}"));
+        app.booking()?.payment_opened(&payment, &opened.provider_ref, &url).await?;
+        portal_url = Some(url);
     }
     let portal_url = portal_url.filter(|_| payment.state == PaymentState::Created);
     Ok(Bought {
@@ -105,11 +121,50 @@ async fn open_portal(app: &App, checkout: Checkout, return_url: Option<String>) 
 }
 
 /// The absolute address of a path here; another site is refused, so that nobody is led astray from the portal.
-fn on_this_site(app: &App, url: &str) -> Result<String, Problem> {
-    let path = url.strip_prefix(app.public_url.as_str()).unwrap_or(url);
+fn on_this_site(site: &str, url: &str) -> Result<String, Problem> {
+    let path = url.strip_prefix(site).unwrap_or(url);
     let plain = path.bytes().all(|byte| byte.is_ascii_graphic()) && !path.contains('\\');
     if plain && path.starts_with('/') && !path.starts_with("//") {
-        return Ok(format!("{}{path}", app.public_url));
+        return Ok(format!("{site}{path}"));
     }
     Err(Problem::invalid("return_url", "is a path on this site, such as /orders"))
+}
+
+/// The idempotency key, and the site's address as this buyer knows it.
+struct Keyed {
+    key: IdempotencyKey,
+    site: String,
+}
+
+impl FromRequestParts<App> for Keyed {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let key = IdempotencyKey::from_request_parts(parts, app).await?;
+        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let named = |host: &&str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
+        // Without a configured address a browser may have come by any of this machine's names: its cookie is under that one.
+        let site = match (&app.config.public_url, host.filter(named)) {
+            (None, Some(host)) => format!("http://{host}"),
+            (Some(_), _) | (None, None) => app.public_url.clone(),
+        };
+        Ok(Self { key, site })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_led_to_another_site() {
+        let site = "https://frontrow.test";
+        assert_eq!(on_this_site(site, "/orders/1").unwrap(), "https://frontrow.test/orders/1");
+        assert_eq!(on_this_site(site, "https://frontrow.test/orders/1").unwrap(), "https://frontrow.test/orders/1");
+        for astray in
+            ["https://evil.test/", "//evil.test", "/\\evil.test", "https://frontrow.test.evil.test/", "orders", ""]
+        {
+            assert!(on_this_site(site, astray).is_err(), "{astray}");
+        }
+    }
 }

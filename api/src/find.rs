@@ -4,6 +4,7 @@
 //! A refresh storm costs one computation: answers are kept for a second by (query, index, availability), with single flight.
 
 mod cache;
+mod parameters;
 
 pub use cache::Answers;
 
@@ -18,6 +19,7 @@ use bytes::Bytes;
 use cache::Cached;
 use jiff::Timestamp;
 use model::{EventId, Lsn};
+use parameters::Parameters;
 use search::answer::{Answer, EventAnswer, Suggestions};
 use search::{BadParameter, Replica, Request, View};
 use serde_json::json;
@@ -41,13 +43,8 @@ pub fn router() -> OpenApiRouter<App> {
 
 /// Search events
 ///
-/// Parameters of one name repeat and mean *or*; different names mean *and*. Parameters: `q`, `event_id`, `artist`, `artist_id`, `venue`,
-/// `venue_id`, `city`, `region`, `country`, `genre`, `lat`+`lon`+`radius_km`, `bbox`, `from`, `to`, `local_from`, `local_to`, `when`,
-/// `on_sale`, `price_min`, `price_max`, `currency`, `availability`, `min_seats`, `status`, `include_past`, `facets`, `sort`, `limit`,
-/// `cursor`, `highlight`, `min_lsn`.
-#[utoipa::path(get, path = "/event", tag = "search",
-    params(("q" = Option<String>, Query), ("city" = Option<String>, Query), ("sort" = Option<String>, Query),
-        ("facets" = Option<String>, Query), ("limit" = Option<u32>, Query), ("cursor" = Option<String>, Query)),
+/// Parameters of one name repeat and mean *or*; different names mean *and*. An unknown parameter or a bad value is refused by name.
+#[utoipa::path(get, path = "/event", tag = "search", params(Parameters),
     responses((status = 200, body = Answer), (status = 304),
         (status = 400, description = "`bad-parameter` {parameter, accepted}", body = ProblemBody),
         (status = 503, body = ProblemBody)))]
@@ -55,7 +52,10 @@ async fn search(State(app): State<App>, RawQuery(query): RawQuery, headers: Head
     let query = query.unwrap_or_default();
     let request = Request::parse(&query)?;
     let view = view(&app, min_lsn(&query)).await?;
-    let answer = app.answers.search(&query, view, request).await?;
+    let answer = app.answers.get(format!("search {query}"), Arc::clone(&view), move || {
+        Ok(Some(Cached::of(&view.search(&request, Timestamp::now())?, "")?))
+    });
+    let answer = answer.await?.ok_or_else(catalog::no_such_event)?;
     Ok(shown(&answer, &headers))
 }
 
@@ -73,7 +73,8 @@ async fn suggest(State(app): State<App>, RawQuery(query): RawQuery, headers: Hea
         return Err(BadParameter { name: "q".to_owned(), accepted }.into());
     }
     let view = view(&app, None).await?;
-    let answer = app.answers.compute(move || {
+    let key = format!("suggest {}", request.q);
+    let answer = app.answers.get(key, Arc::clone(&view), move || {
         let suggestions = view.suggest(&request.q, SUGGESTIONS, Timestamp::now())?;
         Ok(Some(Cached::of(&suggestions, "")?))
     });
@@ -105,7 +106,7 @@ async fn event(
 
 async fn look_up(app: &App, event_id: EventId, min_lsn: Option<Lsn>) -> Result<Option<Arc<Cached>>, Problem> {
     let view = view(app, min_lsn).await?;
-    let answer = app.answers.compute(move || {
+    let answer = app.answers.get(format!("event {event_id}"), Arc::clone(&view), move || {
         let event = view.event(event_id, Timestamp::now())?;
         Ok(event.map(|event| Cached::of(&event, &format!("{}.", event.event.version))).transpose()?)
     });

@@ -179,6 +179,7 @@ fn assemble(
         payments_due: Notify::new(),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         figures: figures()?,
+        tracker: tasks.workers.clone(),
         stop: tasks.soft.clone(),
     }))
 }

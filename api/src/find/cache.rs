@@ -6,9 +6,8 @@
 use crate::problem::Problem;
 use axum::http::HeaderValue;
 use bytes::Bytes;
-use jiff::Timestamp;
 use moka::future::Cache;
-use search::{Request, SearchError, View};
+use search::{SearchError, View};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
@@ -19,8 +18,8 @@ use tokio::sync::Semaphore;
 const KEPT_BYTES_MAX: u64 = 64 << 20;
 /// What depends on the time of day may be this old.
 const KEPT_FOR: Duration = Duration::from_secs(1);
-/// Queries longer than this are answered but not kept.
-const QUERY_BYTES_MAX: usize = 1024;
+/// What is asked for at greater length is answered but not kept.
+const KEY_BYTES_MAX: usize = 1024;
 
 /// A body with its tag.
 #[derive(Clone, Debug)]
@@ -48,6 +47,9 @@ pub(super) enum ComputeError {
     Json(#[from] serde_json::Error),
     #[error("search: stopping")]
     Stopping,
+    /// No fault: there is nothing of that name.
+    #[error("search: nothing there")]
+    Nothing,
 }
 
 impl Default for Answers {
@@ -61,29 +63,27 @@ impl Default for Answers {
 }
 
 impl Answers {
-    /// The answer to a search.
+    /// The answer under `key` from this view, computed unless it is kept; none when `work` finds none, which is not kept.
     ///
     /// # Errors
     /// When the index's files are damaged.
-    pub(super) async fn search(&self, query: &str, view: Arc<View>, request: Request) -> Result<Arc<Cached>, Problem> {
-        let key = (query.to_owned(), view.version());
-        let answer = self.run(move || Ok(Arc::new(Cached::of(&view.search(&request, Timestamp::now())?, "")?)));
-        if query.len() > QUERY_BYTES_MAX {
-            return answer.await.map_err(|error| problem(&error));
-        }
-        self.kept.try_get_with(key, answer).await.map_err(|error: Arc<ComputeError>| problem(&error))
-    }
-
-    /// An answer that is not kept.
-    ///
-    /// # Errors
-    /// When the index's files are damaged.
-    pub(super) async fn compute(
+    pub(super) async fn get(
         &self,
-        answer: impl FnOnce() -> Result<Option<Cached>, ComputeError> + Send + 'static,
+        key: String,
+        view: Arc<View>,
+        work: impl FnOnce() -> Result<Option<Cached>, ComputeError> + Send + 'static,
     ) -> Result<Option<Arc<Cached>>, Problem> {
-        let answer = self.run(answer).await.map_err(|error| problem(&error))?;
-        Ok(answer.map(Arc::new))
+        let computed = async move { self.run(work).await?.map(Arc::new).ok_or(ComputeError::Nothing) };
+        let answer = if key.len() > KEY_BYTES_MAX {
+            computed.await.map_err(Arc::new)
+        } else {
+            self.kept.try_get_with((key, view.version()), computed).await
+        };
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if matches!(*error, ComputeError::Nothing) => Ok(None),
+            Err(error) => Err(problem(&error)),
+        }
     }
 
     async fn run<T: Send + 'static>(
@@ -98,7 +98,7 @@ impl Answers {
 fn problem(error: &ComputeError) -> Problem {
     match error {
         ComputeError::Stopping => Problem::busy("this server is stopping", 1),
-        error @ (ComputeError::Search(_) | ComputeError::Json(_)) => Problem::internal(error),
+        error @ (ComputeError::Search(_) | ComputeError::Json(_) | ComputeError::Nothing) => Problem::internal(error),
     }
 }
 

@@ -5,12 +5,15 @@
 use super::provider::{Act, ProviderError, report};
 use super::webhook::Message;
 use crate::app::App;
-use booking::{Booking, Effect, EffectTopic, Failure, InboxEntry, Report, ReportError};
+use booking::{Booking, Effect, EffectTopic, Failure, InboxEntry, PaymentAttempt, Report, ReportError};
+use futures::{StreamExt as _, stream};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 
 /// Webhooks and effects dealt with at a time.
 const BATCH: i64 = 64;
+/// How many of a batch are under way together.
+const AT_ONCE: usize = 16;
 /// How long a look waits for news.
 const IDLE_MS: u64 = 500;
 /// How often silent payments are looked for, and how long one must have been silent.
@@ -39,7 +42,7 @@ pub async fn run(app: App, booking: Booking) {
             () = app.payments_due.notified() => {}
             _ = look.tick() => {}
         }
-        note("webhooks", Box::pin(inbox(&booking)).await);
+        note("webhooks", Box::pin(inbox(&app, &booking)).await);
         note("outbox", Box::pin(outbox(&app, &booking)).await);
         if polled.elapsed() >= Duration::from_secs(POLL_S.into()) {
             polled = Instant::now();
@@ -54,11 +57,20 @@ fn note(step: &str, outcome: Result<(), StepError>) {
     }
 }
 
-async fn inbox(booking: &Booking) -> Result<(), StepError> {
-    for entry in booking.inbox_due(BATCH).await? {
-        note("webhook", take_in(booking, &entry).await);
-    }
+async fn inbox(app: &App, booking: &Booking) -> Result<(), StepError> {
+    let entries = booking.inbox_due(BATCH).await?;
+    come_again(app, entries.len());
+    stream::iter(entries)
+        .for_each_concurrent(AT_ONCE, |entry| async move { note("webhook", take_in(booking, &entry).await) })
+        .await;
     Ok(())
+}
+
+/// A full batch is not the last.
+fn come_again(app: &App, found: usize) {
+    if i64::try_from(found).is_ok_and(|found| found >= BATCH) {
+        app.payments_due.notify_one();
+    }
 }
 
 async fn take_in(booking: &Booking, entry: &InboxEntry) -> Result<(), StepError> {
@@ -75,15 +87,19 @@ async fn take_in(booking: &Booking, entry: &InboxEntry) -> Result<(), StepError>
 }
 
 async fn outbox(app: &App, booking: &Booking) -> Result<(), StepError> {
-    for effect in booking.due_effects(BATCH).await? {
-        match Box::pin(carry_out(app, booking, &effect)).await {
-            Ok(()) => booking.effect_done(effect.id).await?,
+    let effects = booking.due_effects(BATCH).await?;
+    come_again(app, effects.len());
+    let finish = |effect: Effect| async move {
+        let settled = match Box::pin(carry_out(app, booking, &effect)).await {
+            Ok(()) => booking.effect_done(effect.id).await,
             Err(error) => {
                 note("effect", Err(error));
-                booking.effect_failed(effect.id).await?;
+                booking.effect_failed(effect.id).await
             }
-        }
-    }
+        };
+        note("effect", settled.map_err(StepError::from));
+    };
+    stream::iter(effects).for_each_concurrent(AT_ONCE, finish).await;
     Ok(())
 }
 
@@ -105,13 +121,18 @@ async fn carry_out(app: &App, booking: &Booking, effect: &Effect) -> Result<(), 
 }
 
 async fn poll(app: &App, booking: &Booking) -> Result<(), StepError> {
-    for payment in booking.payments_to_poll(POLL_S, BATCH).await? {
-        let Some(provider_ref) = payment.provider_ref.as_deref() else {
-            continue;
-        };
-        if let Some(report) = app.provider.ask(provider_ref).await? {
-            booking.payment_reported(&payment.provider, provider_ref, report).await?;
-        }
+    let silent = booking.payments_to_poll(POLL_S, BATCH).await?;
+    let look = |payment: PaymentAttempt| async move { note("poll", Box::pin(ask(app, booking, &payment)).await) };
+    stream::iter(silent).for_each_concurrent(AT_ONCE, look).await;
+    Ok(())
+}
+
+async fn ask(app: &App, booking: &Booking, payment: &PaymentAttempt) -> Result<(), StepError> {
+    let Some(provider_ref) = payment.provider_ref.as_deref() else {
+        return Ok(());
+    };
+    if let Some(report) = app.provider.ask(provider_ref).await? {
+        booking.payment_reported(&payment.provider, provider_ref, report).await?;
     }
     Ok(())
 }
