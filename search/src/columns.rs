@@ -5,7 +5,7 @@
 //! the first hits by date are the first bits of a set of ranks.
 
 use crate::bits::Bits;
-use crate::fold;
+use crate::fold::Words;
 use crate::names::{NONE, Names, Table};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
@@ -325,7 +325,7 @@ impl Source {
             let title = title.unwrap_or_default();
             columns.titles.text.push_str(title);
             columns.titles.ends.push(columns.titles.text.len());
-            columns.name_key.push(name_key(&fold::name(title)));
+            columns.name_key.push(name_key(title));
         }
         Ok(())
     }
@@ -382,10 +382,18 @@ fn small(column: &Column<u64>, doc: DocId) -> u32 {
     column.first(doc).and_then(|value| u32::try_from(value).ok()).unwrap_or(0)
 }
 
-/// The first eight bytes of a folded title as a number that sorts as they do.
-pub(crate) fn name_key(folded: &str) -> u64 {
+/// The first eight bytes of a title's folded name as a number that sorts as they do; the rest of the title is not looked at.
+fn name_key(title: &str) -> u64 {
+    let mut words = Words::new(title);
+    let (mut word, mut name) = (String::new(), String::new());
+    while name.len() < 8 && words.next_into(&mut word).is_some() {
+        if !name.is_empty() {
+            name.push(' ');
+        }
+        name.push_str(&word);
+    }
     let mut key = [0; 8];
-    for (place, byte) in key.iter_mut().zip(folded.bytes()) {
+    for (place, byte) in key.iter_mut().zip(name.bytes()) {
         *place = byte;
     }
     u64::from_be_bytes(key)

@@ -232,3 +232,68 @@ fn json(path: &str, value: &impl Serialize) -> Result<Bytes, StoreError> {
         source: source.into(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn manifest() -> serde_json::Value {
+        serde_json::json!({
+            "format": schema::FORMAT, "schema": schema::hash(), "seq": 2, "prev": 1, "epoch": 3, "lsn": "0/10", "index_meta": {},
+            "files": [{"name": "a1.idx", "len_bytes": 4, "crc32": 5, "pack": Uuid::nil(), "offset": 6}],
+        })
+    }
+
+    fn parsed(manifest: &serde_json::Value) -> Result<Manifest, ReadError> {
+        Manifest::parse("g1/m/2-3.json", &serde_json::to_vec(manifest).unwrap())
+    }
+
+    #[test]
+    fn a_manifest_of_another_format_or_schema_is_foreign() {
+        assert_eq!(parsed(&manifest()).unwrap().files[0].offset, 6);
+        for (field, value) in [("format", serde_json::json!(99)), ("schema", serde_json::json!("other"))] {
+            let mut other = manifest();
+            other[field] = value;
+            assert!(matches!(parsed(&other), Err(ReadError::Foreign { .. })));
+        }
+    }
+
+    #[test]
+    fn a_file_cannot_be_named_out_of_its_directory() {
+        for name in ["../x", "/etc/x", "a/b", "..", ".", "", "a\\b"] {
+            let mut hostile = manifest();
+            hostile["files"][0]["name"] = name.into();
+            assert!(matches!(parsed(&hostile), Err(ReadError::Damaged { .. })), "{name:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_lost_its_place_moves_no_head_and_overwrites_no_manifest() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("file://{}", dir.path().display())).unwrap();
+        let head = |epoch, seq| Head { epoch, seq, lsn: Lsn(seq) };
+        let old = head(1, 1).publish(&store, 1, None, Durability::Durable).await.unwrap();
+        head(2, 2).publish(&store, 1, Some(&old), Durability::Visible).await.unwrap();
+        let late = head(1, 2).publish(&store, 1, Some(&old), Durability::Durable).await;
+        assert!(matches!(late, Err(CasError::Changed)));
+        assert_eq!(Head::read(&store, 1).await.unwrap().unwrap().0, head(2, 2));
+        assert_ne!(manifest_path(1, 2, 1), manifest_path(1, 2, 2));
+        assert!(matches!(Manifest::read(&store, 1, &head(2, 2)).await, Err(ReadError::Missing { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_manifest_or_refused(bytes: Vec<u8>) {
+            let _read_or_refused = Manifest::parse("m", &bytes);
+        }
+
+        #[test]
+        fn a_manifest_with_any_byte_changed_is_read_or_refused(place: usize, byte: u8) {
+            let mut bytes = serde_json::to_vec(&manifest()).unwrap();
+            let place = place % bytes.len();
+            bytes[place] = byte;
+            let _read_or_refused = Manifest::parse("m", &bytes);
+        }
+    }
+}

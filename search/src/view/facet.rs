@@ -22,7 +22,7 @@ pub(super) fn count(
     live: (&Plan, &Cells),
 ) -> BTreeMap<&'static str, Vec<FacetCount>> {
     let counted = request.facets.iter().map(|facet| {
-        let mut counts = vec![0_u64; values(*facet, names)];
+        let mut counts = vec![0_u32; values(*facet, names)];
         for (segment, found) in view.segments.iter().zip(matches) {
             let own = found.without.iter().find(|(other, _)| other == facet);
             add(segment, *facet, own.map_or(&found.hits, |(_, bits)| bits), &mut counts, live);
@@ -50,7 +50,7 @@ fn values(facet: Facet, names: &Names) -> usize {
 
 const STATUSES: [Status; 3] = [Status::Scheduled, Status::Postponed, Status::Cancelled];
 
-fn add(segment: &Segment, facet: Facet, events: &Bits, counts: &mut [u64], live: (&Plan, &Cells)) {
+fn add(segment: &Segment, facet: Facet, events: &Bits, counts: &mut [u32], live: (&Plan, &Cells)) {
     let columns = &segment.columns;
     let (plan, cells) = live;
     let mut one = |number: usize| {
@@ -76,12 +76,12 @@ fn add(segment: &Segment, facet: Facet, events: &Bits, counts: &mut [u64], live:
 }
 
 /// The counts with their values, most frequent first, then by value.
-fn given(facet: Facet, counts: &[u64], names: &Names) -> Vec<FacetCount> {
+fn given(facet: Facet, counts: &[u32], names: &Names) -> Vec<FacetCount> {
     let mut by_value: HashMap<(String, Option<Uuid>), u64> = HashMap::new();
     for (number, count) in (0..).zip(counts).filter(|(_, count)| **count > 0) {
         if let Some(value) = value(facet, number, names) {
             // A venue that was changed has one number for each of its versions.
-            *by_value.entry(value).or_default() += count;
+            *by_value.entry(value).or_default() += u64::from(*count);
         }
     }
     let mut given: Vec<FacetCount> =
