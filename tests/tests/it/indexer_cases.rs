@@ -256,3 +256,22 @@ async fn an_indexer_whose_store_was_taken_over_stops_with_one_sentence() {
     drop(second);
     case.sql("select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = 'frontrow_second' and not active").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spoilt_last_publication_is_stepped_over() {
+    let mut case = Case::new().await;
+    case.sql("update event set title = 'Last words'").await;
+    case.assert_equal().await;
+    case.indexer.process.kill().await;
+    // As after a power cut: HEAD names what never reached the disk.
+    let manifests = Indexer::store(case.data.path()).join("g1/m");
+    let last = std::fs::read_dir(&manifests).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+    std::fs::write(last, "").unwrap();
+    case.sql("update event set title = title || ', and more'").await;
+    case.indexer = Indexer::start(&case.database, case.data.path());
+    until("a publication that can be read", || async {
+        indexer::status(&settings(&case.database, case.data.path())).await.ok()?.index
+    })
+    .await;
+    case.assert_equal().await;
+}

@@ -3,14 +3,16 @@
 use crate::indexer_writes::{Writes, settings};
 use model::Lsn;
 use search::manifest::{Alias, Head};
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
-use tests::{Database, Indexer, until};
+use tests::{DEADLINE, Database, Indexer, Process, binary, until};
 
 const KILLS: u32 = 12;
 /// Transactions between two kills: few enough to hit a start, many enough to hit the middle of its work.
-const STEPS_MAX: u32 = 60;
+const STEPS_MAX: u32 = 120;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_indexer_killed_at_any_moment_loses_nothing_and_repeats_nothing() {
@@ -21,6 +23,7 @@ async fn an_indexer_killed_at_any_moment_loses_nothing_and_repeats_nothing() {
     writes.seed().await;
     let done = Arc::new(AtomicBool::new(false));
     let watch = tokio::spawn(never_backwards(settings.clone(), Arc::clone(&done)));
+    let visitor = tokio::spawn(as_of_never_backwards(database.clone(), data.path().to_owned(), Arc::clone(&done)));
     for _ in 0..KILLS {
         let mut indexer = Indexer::start(&database, data.path());
         for _ in 0..writes.below(STEPS_MAX) {
@@ -39,6 +42,29 @@ async fn an_indexer_killed_at_any_moment_loses_nothing_and_repeats_nothing() {
     done.store(true, Ordering::Relaxed);
     let publications = watch.await.unwrap();
     assert!(publications > 1, "{publications} publications seen");
+    let last = visitor.await.unwrap();
+    assert!(last > Lsn::default(), "a search was answered");
+}
+
+/// Searches over HTTP on a server that has no indexer of its own, as fast as it answers; the last `as_of`.
+async fn as_of_never_backwards(database: Database, data: PathBuf, done: Arc<AtomicBool>) -> Lsn {
+    let mut command = Command::new(binary("frontrow"));
+    command.args(["serve", "--role", "search", "--addr", "127.0.0.1:0", "--database-url", &database.url, "--data"]);
+    let mut server = Process::spawn(command.arg(data));
+    let base = server.line("ready ", DEADLINE).await;
+    let client = reqwest::Client::new();
+    let mut last = Lsn::default();
+    while !done.load(Ordering::Relaxed) {
+        let answer = client.get(format!("{base}/event?limit=1")).send().await.unwrap();
+        // Before the first publication there is nothing to search.
+        if answer.status() == reqwest::StatusCode::OK {
+            let body: serde_json::Value = answer.json().await.unwrap();
+            let as_of: Lsn = body["as_of"].as_str().unwrap().parse().unwrap();
+            assert!(as_of >= last, "{as_of} after {last}");
+            last = as_of;
+        }
+    }
+    last
 }
 
 /// Watches what a reader sees; the number of publications it saw.
