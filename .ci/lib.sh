@@ -43,6 +43,25 @@ ensure_cargo() {
   ensure cc build-essential
 }
 
+# Node, and a Chromium named in CHROMIUM.
+ensure_browser() {
+  local name
+  ensure_node
+  for name in chromium chromium-browser google-chrome; do
+    if [ -z "${CHROMIUM:-}" ] && have "$name"; then CHROMIUM=$(command -v "$name"); fi
+  done
+  if [ -z "${CHROMIUM:-}" ]; then
+    install_packages chromium chromium
+    CHROMIUM=$(command -v chromium)
+  fi
+  export CHROMIUM
+}
+
+ensure_node() {
+  ensure node nodejs npm
+  ensure npm npm
+}
+
 # The directory of a Postgres of version 15 or later, the one named first, then the newest; prints it.
 postgres_bin() {
   local dir version
