@@ -123,16 +123,20 @@ impl Lanes {
     }
 
     fn handle(self: &Arc<Self>, event: EventId) -> Option<Handle> {
-        let mut loaded = self.loaded.lock();
-        if let Some(handle) = loaded.get(&event) {
-            return Some(handle.clone());
-        }
-        if loaded.len() >= LANES_MAX || self.stop.is_cancelled() {
-            return None;
-        }
-        let (queue, commands) = mpsc::channel(self.settings.queue_max);
-        let handle = Handle { queue, ended: CancellationToken::new() };
-        loaded.insert(event, handle.clone());
+        let (handle, commands) = {
+            let mut loaded = self.loaded.lock();
+            if let Some(handle) = loaded.get(&event) {
+                return Some(handle.clone());
+            }
+            if loaded.len() >= LANES_MAX || self.stop.is_cancelled() {
+                return None;
+            }
+            let (queue, commands) = mpsc::channel(self.settings.queue_max);
+            let handle = Handle { queue, ended: CancellationToken::new() };
+            loaded.insert(event, handle.clone());
+            (handle, commands)
+        };
+        // Not under the lock: a runtime that shuts down drops the task here and now, and `Ending` takes the lock.
         let ending = Ending { lanes: Arc::clone(self), event, ended: handle.ended.clone() };
         self.tracker.spawn(task::run(Arc::clone(self), event, commands, ending));
         Some(handle)
@@ -172,7 +176,8 @@ struct Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.lanes.loaded.lock().remove(&self.event);
+        let handle = self.lanes.loaded.lock().remove(&self.event);
+        drop(handle);
         self.ended.cancel();
     }
 }

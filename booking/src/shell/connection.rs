@@ -10,11 +10,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_util::task::TaskTracker;
 
+/// Every statement here goes by a key, so no table is to be read from end to end.
+const PLANNING: &str = "set enable_seqscan = off; set jit = off";
+
+/// Uses of a connection between two throwings away of its plans, once it is past its first ones.
+const PLAN_USES_MAX: u32 = 64;
+
 /// A bounded set of connections.
 #[derive(Debug)]
 pub(crate) struct Connections {
     config: Config,
-    idle: Mutex<Vec<(Client, Arc<Statements>)>>,
+    idle: Mutex<Vec<(Client, Arc<Statements>, u32)>>,
     permits: Arc<Semaphore>,
     tracker: TaskTracker,
 }
@@ -24,6 +30,7 @@ pub(crate) struct Connections {
 pub(crate) struct Connection {
     pub(super) client: Client,
     pub(super) statements: Arc<Statements>,
+    uses: u32,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -45,8 +52,15 @@ impl Connections {
         loop {
             let idle = self.idle.lock().pop();
             match idle {
-                Some((client, _)) if client.is_closed() => {}
-                Some((client, statements)) => return Ok(Connection { client, statements, _permit: permit }),
+                Some((client, ..)) if client.is_closed() => {}
+                Some((client, statements, uses)) => {
+                    // A plan made while a table was small (those of the foreign keys' look-ups above all, which no statement
+                    // here can see) may go by a wrong index, and would be kept as the table grows.
+                    if uses.is_power_of_two() || uses.is_multiple_of(PLAN_USES_MAX) {
+                        client.batch_execute("discard plans").await?;
+                    }
+                    return Ok(Connection { client, statements, uses: uses + 1, _permit: permit });
+                }
                 None => break,
             }
         }
@@ -56,13 +70,14 @@ impl Connections {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a lane's connection ended");
             }
         });
+        client.batch_execute(PLANNING).await?;
         let statements = Arc::new(Box::pin(Statements::prepare(&client)).await?);
-        Ok(Connection { client, statements, _permit: permit })
+        Ok(Connection { client, statements, uses: 1, _permit: permit })
     }
 
     /// Takes a connection back that is between transactions.
     pub(crate) fn put_back(&self, connection: Connection) {
-        self.idle.lock().push((connection.client, connection.statements));
+        self.idle.lock().push((connection.client, connection.statements, connection.uses));
     }
 
     /// Closes what is idle.
