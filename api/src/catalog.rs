@@ -12,7 +12,7 @@ mod written;
 
 pub(crate) use event::no_such_event;
 pub use event_record::read as read_event;
-pub use layout::{Layouts, Plan};
+pub use layout::Layouts;
 pub use written::{IfMatch, LSN_HEADER, Written};
 
 use crate::app::App;

@@ -1,6 +1,6 @@
 //! What the binary says on its terminal: the one place that prints. Logs go to standard error through `tracing`.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 /// A line on standard output, for people and for scripts that wait for it.
 pub fn say(line: &str) {
@@ -20,7 +20,10 @@ pub fn complain(sentence: &str) {
 pub fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,tantivy=warn,sqlx=warn"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let json = std::env::var("FRONTROW_LOG").is_ok_and(|format| format == "json");
     let started = if json { log.json().try_init() } else { log.try_init() };
     if let Err(error) = started {

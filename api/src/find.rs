@@ -12,11 +12,11 @@ use crate::app::App;
 use crate::catalog;
 use crate::extract::Id;
 use crate::problem::{Problem, ProblemBody};
+use crate::shared_body::SharedBody;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use cache::Cached;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use cache::written;
 use jiff::Timestamp;
 use model::{EventId, Lsn};
 use parameters::Parameters;
@@ -28,8 +28,12 @@ use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+/// A CDN may keep an answer for a second, and show it a little longer while it asks again.
+const CACHE: &str = "public, max-age=0, s-maxage=1, stale-while-revalidate=5";
 /// How long `min_lsn` is waited for.
 const WAIT_MAX: Duration = Duration::from_secs(3);
+/// How long a look-up of an unknown event may wait for its turn.
+const MISS_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Suggestions of each kind.
 const SUGGESTIONS: usize = 6;
 /// The longest text suggestions are looked up for.
@@ -53,10 +57,10 @@ async fn search(State(app): State<App>, RawQuery(query): RawQuery, headers: Head
     let request = Request::parse(&query)?;
     let view = view(&app, min_lsn(&query)).await?;
     let answer = app.answers.get(format!("search {query}"), Arc::clone(&view), move || {
-        Ok(Some(Cached::of(&view.search(&request, Timestamp::now())?, "")?))
+        Ok(Some(written(&view.search(&request, Timestamp::now())?, "")?))
     });
     let answer = answer.await?.ok_or_else(catalog::no_such_event)?;
-    Ok(shown(&answer, &headers))
+    Ok(answer.respond(&headers, CACHE))
 }
 
 /// Suggest what somebody who types may mean
@@ -76,10 +80,10 @@ async fn suggest(State(app): State<App>, RawQuery(query): RawQuery, headers: Hea
     let key = format!("suggest {}", request.q);
     let answer = app.answers.get(key, Arc::clone(&view), move || {
         let suggestions = view.suggest(&request.q, SUGGESTIONS, Timestamp::now())?;
-        Ok(Some(Cached::of(&suggestions, "")?))
+        Ok(Some(written(&suggestions, "")?))
     });
     let answer = answer.await?.ok_or_else(catalog::no_such_event)?;
-    Ok(shown(&answer, &headers))
+    Ok(answer.respond(&headers, CACHE))
 }
 
 /// One event with its tiers, its sale and live counts
@@ -101,21 +105,22 @@ async fn event(
             None => return Err(catalog::no_such_event()),
         },
     };
-    Ok(shown(&answer, &headers))
+    Ok(answer.respond(&headers, CACHE))
 }
 
-async fn look_up(app: &App, event_id: EventId, min_lsn: Option<Lsn>) -> Result<Option<Arc<Cached>>, Problem> {
+async fn look_up(app: &App, event_id: EventId, min_lsn: Option<Lsn>) -> Result<Option<Arc<SharedBody>>, Problem> {
     let view = view(app, min_lsn).await?;
     let answer = app.answers.get(format!("event {event_id}"), Arc::clone(&view), move || {
         let event = view.event(event_id, Timestamp::now())?;
-        Ok(event.map(|event| Cached::of(&event, &format!("{}.", event.event.version))).transpose()?)
+        Ok(event.map(|event| written(&event, &format!("{}.", event.event.version))).transpose()?)
     });
     answer.await
 }
 
 /// A log position that an index which has the event has reached; none when there is no such event.
 async fn committed_at(app: &App, event_id: EventId) -> Result<Option<Lsn>, Problem> {
-    let _permit = app.misses.try_acquire().map_err(|_| Problem::busy("too many look-ups of unknown events", 1))?;
+    let permit = tokio::time::timeout(MISS_WAIT_MAX, app.misses.acquire()).await;
+    let _permit = permit.map_err(|_| Problem::busy("too many look-ups of unknown events", 1))?;
     let row = sqlx::query_scalar!(
         r#"select pg_current_wal_insert_lsn()::text as "lsn!" from event where event_id = $1"#,
         event_id.0
@@ -142,22 +147,6 @@ pub async fn view(app: &App, min_lsn: Option<Lsn>) -> Result<Arc<View>, Problem>
 fn min_lsn(query: &str) -> Option<Lsn> {
     let value = query.split('&').find_map(|pair| pair.strip_prefix("min_lsn="))?;
     value.replace("%2F", "/").replace("%2f", "/").parse().ok()
-}
-
-/// The answer, or 304 when the client has it.
-fn shown(answer: &Cached, headers: &HeaderMap) -> Response {
-    let fixed = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=0, s-maxage=1, stale-while-revalidate=5")),
-        (header::ETAG, answer.etag.clone()),
-    ];
-    let seen = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let seen = seen.flat_map(|tags| tags.split(',')).any(|tag| tag.trim().as_bytes() == answer.etag.as_bytes());
-    if seen {
-        (StatusCode::NOT_MODIFIED, fixed).into_response()
-    } else {
-        (fixed, Bytes::clone(&answer.body)).into_response()
-    }
 }
 
 #[cfg(test)]

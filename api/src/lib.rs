@@ -29,4 +29,5 @@ pub mod sandbox;
 pub mod seats;
 pub mod serve;
 pub mod session;
+pub mod shared_body;
 pub mod ticket;

@@ -3,8 +3,9 @@
 use crate::app::App;
 use crate::extract::Id;
 use crate::problem::{Problem, ProblemBody};
+use crate::shared_body::SharedBody;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -70,15 +71,17 @@ async fn snapshot(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     match since(query.as_deref().unwrap_or_default())? {
-        None => Ok(shown(app.booking()?.seats(event_id).await?.into(), &headers)),
-        Some(version) => Ok(match app.booking()?.seats_since(event_id, version).await? {
-            SeatsSince::Full(seats) => shown(seats.into(), &headers),
-            SeatsSince::Delta(delta) => (CACHEABLE, axum::Json(Delta::from(delta))).into_response(),
-        }),
+        None => shown(&app, event_id, app.booking()?.seats(event_id).await?, &headers).await,
+        Some(version) => match app.booking()?.seats_since(event_id, version).await? {
+            SeatsSince::Full(seats) => shown(&app, event_id, seats, &headers).await,
+            SeatsSince::Delta(delta) => {
+                Ok(([(header::CACHE_CONTROL, CACHE)], axum::Json(Delta::from(delta))).into_response())
+            }
+        },
     }
 }
 
-const CACHEABLE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "public, max-age=0, s-maxage=1")];
+const CACHE: &str = "public, max-age=0, s-maxage=1";
 
 fn since(query: &str) -> Result<Option<u64>, Problem> {
     let bad = |parameter: &str, accepted: &str| {
@@ -98,18 +101,13 @@ fn since(query: &str) -> Result<Option<u64>, Problem> {
     Ok(since)
 }
 
-fn shown(snapshot: Snapshot, headers: &HeaderMap) -> Response {
-    let etag = format!("\"{}\"", snapshot.version);
-    let seen = headers.get_all(header::IF_NONE_MATCH).iter().any(|tag| tag.as_bytes() == etag.as_bytes());
-    let mut response = if seen {
-        (StatusCode::NOT_MODIFIED, CACHEABLE).into_response()
-    } else {
-        (CACHEABLE, axum::Json(snapshot)).into_response()
-    };
-    if let Ok(etag) = HeaderValue::try_from(etag) {
-        response.headers_mut().insert(header::ETAG, etag);
-    }
-    response
+/// The snapshot, written and compressed once per version.
+async fn shown(app: &App, event_id: EventId, seats: SeatStates, headers: &HeaderMap) -> Result<Response, Problem> {
+    let version = seats.version;
+    let json = || serde_json::to_vec(&Snapshot::from(seats)).unwrap_or_default();
+    let write = move || SharedBody::new(json(), &format!("\"{version}\""));
+    let body = app.answers.of_version(format!("seats {event_id}"), version, write).await;
+    Ok(body.respond(headers, CACHE))
 }
 
 /// The seat map as a stream of events: `snapshot` once, then `delta`; resumes by `Last-Event-ID`

@@ -6,17 +6,14 @@ use crate::app::App;
 use crate::extract::{self, Name};
 use crate::problem::{Problem, ProblemBody};
 use crate::session::Organizer;
+use crate::shared_body::SharedBody;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use model::SeatPlan;
 use moka::future::Cache;
 use serde::Serialize;
 use sqlx::PgPool;
-use std::io::Write as _;
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -32,24 +29,17 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().merge(create).routes(routes!(read))
 }
 
-/// A plan as it is served.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// Canonical JSON.
-    pub json: Bytes,
-    /// The same, compressed.
-    pub gzip: Bytes,
-}
-
 /// Plans asked for lately. Cheap to clone.
 #[derive(Clone)]
 pub struct Layouts {
-    kept: Cache<String, Plan>,
+    kept: Cache<String, Arc<SharedBody>>,
 }
 
 impl Default for Layouts {
     fn default() -> Self {
-        let weight = |_: &String, plan: &Plan| u32::try_from(plan.json.len() + plan.gzip.len()).unwrap_or(u32::MAX);
+        let weight = |_: &String, plan: &Arc<SharedBody>| {
+            u32::try_from(plan.json().len() + plan.json().len() / 8).unwrap_or(u32::MAX)
+        };
         Self { kept: Cache::builder().weigher(weight).max_capacity(KEPT_BYTES_MAX).build() }
     }
 }
@@ -59,7 +49,7 @@ impl Layouts {
     ///
     /// # Errors
     /// 404 `no-such-layout`, or when the database fails.
-    pub async fn get(&self, pool: &PgPool, hash: &str) -> Result<Plan, Problem> {
+    pub async fn get(&self, pool: &PgPool, hash: &str) -> Result<Arc<SharedBody>, Problem> {
         let known = hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if !known {
             return Err(no_such_layout());
@@ -67,7 +57,7 @@ impl Layouts {
         let loaded = self.kept.try_get_with_by_ref(hash, load(pool, hash)).await;
         loaded.map_err(|error: Arc<LoadError>| match error.as_ref() {
             LoadError::Missing => no_such_layout(),
-            error @ (LoadError::Database(_) | LoadError::Compress(_) | LoadError::Stopping) => Problem::internal(error),
+            error @ (LoadError::Database(_) | LoadError::Compress(_)) => Problem::internal(error),
         })
     }
 }
@@ -79,26 +69,18 @@ enum LoadError {
     #[error("load a layout")]
     Database(#[from] sqlx::Error),
     #[error("compress a layout")]
-    Compress(#[from] std::io::Error),
-    #[error("load a layout: stopping")]
-    Stopping,
+    Compress(#[from] tokio::task::JoinError),
 }
 
 fn no_such_layout() -> Problem {
     Problem::not_found("no-such-layout", "There is no such seat plan")
 }
 
-async fn load(pool: &PgPool, hash: &str) -> Result<Plan, LoadError> {
+async fn load(pool: &PgPool, hash: &str) -> Result<Arc<SharedBody>, LoadError> {
     let plan = sqlx::query_scalar!("select plan from layout where layout_hash = $1", hash).fetch_optional(pool).await?;
-    let json = Bytes::from(plan.ok_or(LoadError::Missing)?);
-    let bytes = json.clone();
-    let gzip = tokio::task::spawn_blocking(move || {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(&bytes)?;
-        encoder.finish()
-    });
-    let gzip = gzip.await.map_err(|_| LoadError::Stopping)??;
-    Ok(Plan { json, gzip: gzip.into() })
+    let body = SharedBody::new(plan.ok_or(LoadError::Missing)?, &format!("\"{hash}\""));
+    // A plan of tens of thousands of seats takes tens of milliseconds: not on a thread that answers others.
+    Ok(Arc::new(tokio::task::spawn_blocking(|| body.compressed()).await?))
 }
 
 /// A plan that was stored.
@@ -147,19 +129,5 @@ async fn create(
     (status = 404, description = "`no-such-layout`", body = ProblemBody)))]
 async fn read(State(app): State<App>, Name(hash): Name, headers: HeaderMap) -> Result<Response, Problem> {
     let plan = app.layouts.get(&app.pool, &hash).await?;
-    let accepts = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let etag = HeaderValue::try_from(format!("\"{hash}\"")).map_err(|error| Problem::internal(&error))?;
-    let fixed = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
-        (header::VARY, HeaderValue::from_static("accept-encoding")),
-        (header::ETAG, etag.clone()),
-    ];
-    if headers.get_all(header::IF_NONE_MATCH).iter().any(|seen| *seen == etag) {
-        return Ok((StatusCode::NOT_MODIFIED, fixed).into_response());
-    }
-    if accepts.split(',').any(|coding| coding.trim().split(';').next() == Some("gzip")) {
-        return Ok((fixed, [(header::CONTENT_ENCODING, "gzip")], plan.gzip).into_response());
-    }
-    Ok((fixed, plan.json).into_response())
+    Ok(plan.respond(&headers, "public, max-age=31536000, immutable"))
 }

@@ -4,8 +4,7 @@
 //! wait for one computation. `took_ms` and `as_of` are not under the `ETag`: an answer with the same hits is the same answer.
 
 use crate::problem::Problem;
-use axum::http::HeaderValue;
-use bytes::Bytes;
+use crate::shared_body::SharedBody;
 use moka::future::Cache;
 use search::{SearchError, View};
 use serde::Serialize;
@@ -21,19 +20,12 @@ const KEPT_FOR: Duration = Duration::from_secs(1);
 /// What is asked for at greater length is answered but not kept.
 const KEY_BYTES_MAX: usize = 1024;
 
-/// A body with its tag.
-#[derive(Clone, Debug)]
-pub(super) struct Cached {
-    pub(super) body: Bytes,
-    pub(super) etag: HeaderValue,
-}
-
 type Key = (String, (u32, u64, u64));
 
 /// Answers of this process. Cheap to clone.
 #[derive(Clone)]
 pub struct Answers {
-    kept: Cache<Key, Arc<Cached>>,
+    kept: Cache<Key, Arc<SharedBody>>,
     /// Searches computed at once: more than there are cores only wait for each other.
     permits: Arc<Semaphore>,
 }
@@ -56,7 +48,7 @@ impl Default for Answers {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let weight =
-            |key: &Key, answer: &Arc<Cached>| u32::try_from(key.0.len() + answer.body.len()).unwrap_or(u32::MAX);
+            |key: &Key, answer: &Arc<SharedBody>| u32::try_from(key.0.len() + answer.json().len()).unwrap_or(u32::MAX);
         let kept = Cache::builder().weigher(weight).max_capacity(KEPT_BYTES_MAX).time_to_live(KEPT_FOR).build();
         Self { kept, permits: Arc::new(Semaphore::new(cores * 2)) }
     }
@@ -71,8 +63,8 @@ impl Answers {
         &self,
         key: String,
         view: Arc<View>,
-        work: impl FnOnce() -> Result<Option<Cached>, ComputeError> + Send + 'static,
-    ) -> Result<Option<Arc<Cached>>, Problem> {
+        work: impl FnOnce() -> Result<Option<SharedBody>, ComputeError> + Send + 'static,
+    ) -> Result<Option<Arc<SharedBody>>, Problem> {
         let computed = async move { self.run(work).await?.map(Arc::new).ok_or(ComputeError::Nothing) };
         let answer = if key.len() > KEY_BYTES_MAX {
             computed.await.map_err(Arc::new)
@@ -84,6 +76,16 @@ impl Answers {
             Err(error) if matches!(*error, ComputeError::Nothing) => Ok(None),
             Err(error) => Err(problem(&error)),
         }
+    }
+
+    /// The body of one version of something, written unless it is kept.
+    pub(crate) async fn of_version(
+        &self,
+        key: String,
+        version: u64,
+        write: impl FnOnce() -> SharedBody + Send,
+    ) -> Arc<SharedBody> {
+        self.kept.get_with((key, (0, version, 0)), async { Arc::new(write()) }).await
     }
 
     async fn run<T: Send + 'static>(
@@ -102,16 +104,12 @@ fn problem(error: &ComputeError) -> Problem {
     }
 }
 
-impl Cached {
-    /// Writes an answer; `etag_prefix` leads its tag.
-    pub(super) fn of(answer: &impl Serialize, etag_prefix: &str) -> Result<Self, serde_json::Error> {
-        let body = serde_json::to_vec(answer)?;
-        let hash = Sha256::digest(without_time(&body));
-        let digits = crate::hex::encode(hash.get(..8).unwrap_or_default());
-        let etag = HeaderValue::try_from(format!("W/\"{etag_prefix}{digits}\""));
-        let etag = etag.unwrap_or_else(|_| HeaderValue::from_static("W/\"\""));
-        Ok(Self { body: body.into(), etag })
-    }
+/// Writes an answer; `etag_prefix` leads its tag.
+pub(super) fn written(answer: &impl Serialize, etag_prefix: &str) -> Result<SharedBody, serde_json::Error> {
+    let body = serde_json::to_vec(answer)?;
+    let hash = Sha256::digest(without_time(&body));
+    let digits = crate::hex::encode(hash.get(..8).unwrap_or_default());
+    Ok(SharedBody::new(body, &format!("W/\"{etag_prefix}{digits}\"")))
 }
 
 /// The body before its last `as_of`, which only `took_ms` and the like follow.
@@ -130,7 +128,7 @@ mod tests {
         let tag = |as_of: &str, took_ms: f64, total: u32| {
             let body = format!("{{\"hits\":[],\"total\":{total},\"as_of\":\"{as_of}\",\"took_ms\":{took_ms}}}");
             let body: Box<serde_json::value::RawValue> = serde_json::from_str(&body).unwrap();
-            Cached::of(&body, "3.").unwrap().etag
+            written(&body, "3.").unwrap().etag().clone()
         };
         assert_eq!(tag("0/1", 1.0, 7), tag("0/2", 2.0, 7));
         assert_ne!(tag("0/1", 1.0, 7), tag("0/1", 1.0, 8));
