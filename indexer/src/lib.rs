@@ -21,7 +21,7 @@ mod verify;
 mod wal;
 
 pub use progress::{Observer, Progress};
-pub use run::{RunError, run, sentence};
+pub use run::{RunError, reindex, run, sentence};
 pub use settings::Settings;
 pub use status::{IndexStatus, Status, status};
 pub use verify::{Difference, Report, VerifyError, verify};

@@ -1,4 +1,4 @@
-//! The `indexer` command: run, status, verify. Parses, calls the library, prints.
+//! The `indexer` command: run, reindex, status, verify. Parses, calls the library, prints.
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
@@ -28,6 +28,8 @@ struct Cli {
 enum Command {
     /// Copy if there is no usable index, then stream until stopped.
     Run,
+    /// Build a new generation from a snapshot while the old one is read, then let it be read; no indexer may be running.
+    Reindex,
     /// Show the slot and the published index.
     Status {
         /// One JSON object instead of lines.
@@ -91,6 +93,12 @@ async fn command(cli: Cli) -> anyhow::Result<ExitCode> {
             let stop = CancellationToken::new();
             tokio::spawn(stop_on_signal(stop.clone()));
             indexer::run(settings, observer(), stop).await?;
+        }
+        Command::Reindex => {
+            drop(out);
+            let stop = CancellationToken::new();
+            tokio::spawn(stop_on_signal(stop.clone()));
+            indexer::reindex(settings, observer(), stop).await?;
         }
         Command::Status { json: true } => {
             writeln!(out, "{}", serde_json::to_string(&indexer::status(&settings).await?)?)?;

@@ -9,7 +9,7 @@ use crate::source::preflight::PreflightError;
 use crate::source::session::SessionError;
 use crate::source::slot::DropSlotError;
 use crate::source::{Source, SourceError};
-use crate::start::{Context, start};
+use crate::start::{Context, rebuild, start};
 use crate::stream::stream;
 use crate::{Observer, Settings};
 use search::manifest::ReadError;
@@ -107,10 +107,7 @@ impl RunError {
 /// # Errors
 /// When Postgres cannot serve as a source, the store cannot be written, or another indexer took over.
 pub async fn run(settings: Settings, observer: Observer, stop: CancellationToken) -> Result<(), RunError> {
-    let source = Source::new(&settings.database_url, settings.slot.as_deref()).map_err(PreflightError::from)?;
-    let _lock = lock(&settings.work_dir)?;
-    let Settings { store, work_dir, .. } = settings;
-    let context = Context { source, store, work_dir, observer, stop: stop.clone() };
+    let (context, _lock) = context(settings, observer, stop.clone())?;
     let (mut started_once, mut lost, mut pause) = (false, 0, PAUSE_MIN);
     loop {
         let attempt = async {
@@ -142,6 +139,25 @@ pub async fn run(settings: Settings, observer: Observer, stop: CancellationToken
         }
         pause = (pause * 2).min(PAUSE_MAX);
     }
+}
+
+/// Builds a new generation from a snapshot, whatever the present one is, and lets it be read. The old one is read until then; the next
+/// [`run`] goes on from the new one.
+///
+/// # Errors
+/// As [`run`]; also when an indexer is running.
+pub async fn reindex(settings: Settings, observer: Observer, stop: CancellationToken) -> Result<(), RunError> {
+    let (context, _lock) = context(settings, observer, stop)?;
+    let started = rebuild(&context).await?;
+    started.session.close().await;
+    Ok(())
+}
+
+fn context(settings: Settings, observer: Observer, stop: CancellationToken) -> Result<(Context, File), RunError> {
+    let source = Source::new(&settings.database_url, settings.slot.as_deref()).map_err(PreflightError::from)?;
+    let lock = lock(&settings.work_dir)?;
+    let Settings { store, work_dir, .. } = settings;
+    Ok((Context { source, store, work_dir, observer, stop }, lock))
 }
 
 /// A stop during a start may wait for a copy that nobody needs any more; a stream is given this long to end in order.

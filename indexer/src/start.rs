@@ -61,6 +61,14 @@ pub(crate) async fn start(context: &Context) -> Result<Started, RunError> {
     build(context, &facts).await
 }
 
+/// Checks everything and builds, whatever there is. The slot must be free.
+pub(crate) async fn rebuild(context: &Context) -> Result<Started, RunError> {
+    let connection = context.source.connect().await.map_err(preflight::PreflightError::from)?;
+    let facts = preflight::check(&context.source, &connection.client).await?;
+    slot::drop(&connection.client, &context.source.slot).await?;
+    build(context, &facts).await
+}
+
 type Resumed = (Publisher, Projection, Payload);
 
 async fn resume(context: &Context, facts: &Facts, confirmed: Lsn) -> Result<Option<Resumed>, RunError> {

@@ -275,3 +275,25 @@ async fn a_spoilt_last_publication_is_stepped_over() {
     .await;
     case.assert_equal().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reindex_makes_a_generation_that_the_next_run_goes_on_from() {
+    let mut case = Case::new().await;
+    let reindex = || async {
+        let mut command = std::process::Command::new(binary("indexer"));
+        command.args(["reindex", "--database-url", &case.database.url, "--data"]).arg(case.data.path());
+        let mut process = tests::Process::spawn(&mut command);
+        (process.end().await.success(), process.output())
+    };
+    let (done, said) = reindex().await;
+    assert!(!done && said.contains("is in use by another indexer; stop that one first"), "{said}");
+    case.indexer.process.kill().await;
+    case.sql("update event set title = 'Copied'").await;
+    let (done, said) = reindex().await;
+    assert!(done, "{said}");
+    assert_eq!(case.generation().await, 2);
+    case.sql("update event set popularity = 5").await;
+    case.indexer = Indexer::start(&case.database, case.data.path());
+    case.assert_equal().await;
+    assert_eq!(case.generation().await, 2);
+}
