@@ -10,6 +10,7 @@ mod harness;
 mod indexer_cases;
 mod indexer_kill;
 mod indexer_writes;
+mod race;
 mod rogue_sql;
 mod run_script;
 mod search_equals_postgres;
