@@ -1,7 +1,7 @@
 //! Buying what one holds: an order, an attempt to pay it, and the portal to pay at. No money moves here.
 
 use crate::app::App;
-use crate::extract::{Id, IdempotencyKey, Json};
+use crate::extract::{Id, IdempotencyKey, JsonOrNothing};
 use crate::idempotency::{self, Begun};
 use crate::payment::NewPayment;
 use crate::problem::{Problem, ProblemBody};
@@ -25,7 +25,7 @@ pub fn router() -> OpenApiRouter<App> {
 }
 
 /// What to buy.
-#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Debug, Default, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct BuyBody {
     /// The hold; the newest when left out.
@@ -51,7 +51,7 @@ struct Bought {
 }
 
 /// Buy the seats one holds; after a decline, buy again with a new key to get a new attempt on the same order
-#[utoipa::path(post, path = "/ticket/buy/{event_id}", tag = "booking",
+#[utoipa::path(post, path = "/ticket/buy/{event_id}", tag = "booking", request_body = Option<BuyBody>,
     params(("event_id" = EventId, Path), ("Idempotency-Key" = String, Header)), responses(
     (status = 200, body = Bought), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, description = "`in-progress`", body = ProblemBody),
@@ -63,7 +63,7 @@ async fn buy(
     buyer: Buyer,
     Id(event_id): Id<EventId>,
     Keyed { key: IdempotencyKey(key), site }: Keyed,
-    Json(body): Json<BuyBody>,
+    JsonOrNothing(body): JsonOrNothing<BuyBody>,
 ) -> Result<Response, Problem> {
     let return_url = body.return_url.as_deref().map(|url| on_this_site(&site, url)).transpose()?;
     let request = idempotency::fingerprint("buy", &(event_id, &body))?;

@@ -33,14 +33,44 @@ where
     }
 }
 
+/// A JSON body whose every field may be left out, and which may therefore be left out itself.
+#[derive(Clone, Debug)]
+pub struct JsonOrNothing<T>(pub T);
+
+impl<S, T> FromRequest<S> for JsonOrNothing<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Default + garde::Validate<Context = ()>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let says_json = is_json(request.headers());
+        let bytes = body(request, state).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        if !says_json {
+            return Err(not_json());
+        }
+        let value: T = parse(&bytes)?;
+        value.validate()?;
+        Ok(Self(value))
+    }
+}
+
+fn not_json() -> Problem {
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "The body must be JSON")
+        .detail("send content-type: application/json")
+}
+
 /// Reads a whole body that says it is JSON, within the limit.
 ///
 /// # Errors
 /// 415 for another content type; 413 when it is larger; 400 when the connection broke.
 pub async fn json_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     if !is_json(request.headers()) {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "The body must be JSON")
-            .detail("send content-type: application/json"));
+        return Err(not_json());
     }
     body(request, state).await
 }

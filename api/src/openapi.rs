@@ -45,8 +45,10 @@ pub fn router(mut api: OpenApi) -> Result<Router<App>, DescribeError> {
     components.add_security_scheme("token", SecurityScheme::Http(bearer));
     let cookie = ApiKey::Cookie(ApiKeyValue::new("__Host-session"));
     components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
+    let mut api = serde_json::to_value(&api)?;
+    name_who(&mut api);
     let json = Bytes::from(serde_json::to_vec(&api)?);
-    let page = Bytes::from(page(&serde_json::from_slice(&json)?)?);
+    let page = Bytes::from(page(&api)?);
     let document = move || std::future::ready(served("application/json", json.clone()));
     let docs = move || std::future::ready(served("text/html; charset=utf-8", page.clone()));
     Ok(Router::new().route("/openapi.json", get(document)).route("/docs", get(docs)))
@@ -59,6 +61,20 @@ fn served(content_type: &'static str, body: Bytes) -> Response {
         (header::CONTENT_SECURITY_POLICY, POLICY),
     ];
     (headers, body).into_response()
+}
+
+/// An operation that refuses those who are not signed in takes either kind of session; `/login` refuses wrong credentials alone.
+fn name_who(api: &mut Value) {
+    let paths = api.get_mut("paths").and_then(Value::as_object_mut).into_iter().flatten();
+    for (_, methods) in paths.filter(|(path, _)| *path != "/login") {
+        for operation in methods.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
+            if operation.pointer("/responses/401").is_some()
+                && let Some(operation) = operation.as_object_mut()
+            {
+                operation.insert("security".to_owned(), serde_json::json!([{"token": []}, {"session": []}]));
+            }
+        }
+    }
 }
 
 /// One operation as the page lists it.

@@ -68,6 +68,7 @@ async fn a_person_finds_a_concert_pays_at_the_second_attempt_and_holds_tickets()
     .await;
     let second = buyer.post_once(&buy, &json!({}), "second").await.expect(200);
     assert_eq!(second["order_id"], first["order_id"]);
+    assert_eq!(pay(&buyer, text(&second["portal_url"]), "4111 1111 1111 1111").await, StatusCode::UNPROCESSABLE_ENTITY);
     assert_ne!(second["portal_url"], first["portal_url"]);
     assert_eq!(pay(&buyer, text(&second["portal_url"]), GOOD_CARD).await, StatusCode::SEE_OTHER);
     let paid = order_in(&buyer, order, "captured").await;
