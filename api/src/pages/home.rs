@@ -26,9 +26,9 @@ const PERIODS: [(&str, &str); 6] = [
     ("this-month", "This month"),
 ];
 
-/// The first is the search's own choice without words.
-const SORTS: [(&str, &str); 4] =
-    [("date", "Soonest first"), ("popularity", "Most popular"), ("price", "Lowest price"), ("-price", "Highest price")];
+/// Orders to choose beside the search's own.
+const SORTS: [(&str, &str); 3] =
+    [("popularity", "Most popular"), ("price", "Lowest price"), ("-price", "Highest price")];
 
 /// Choices of a facet shown; ticked ones always are.
 const CHOICES_MAX: usize = 8;
@@ -92,10 +92,13 @@ fn values(query: &Query, answer: Option<&serde_json::Value>, ignored: &[String])
     }
 }
 
-/// With words the best match comes first; without there is nothing to match.
+/// The search's own order is the empty choice: by match where there are words, else by date.
 fn sorts(query: &Query) -> Vec<(&'static str, &'static str)> {
-    let best = (!query.first("q").is_empty()).then_some(("", "Best match"));
-    best.into_iter().chain(SORTS).collect()
+    let own: &[_] = match query.first("q") {
+        "" => &[("", "Soonest first")],
+        _ => &[("", "Best match"), ("date", "Soonest first")],
+    };
+    own.iter().copied().chain(SORTS).collect()
 }
 
 fn groups(query: &Query, facets: Option<&serde_json::Value>) -> Vec<Group> {

@@ -213,7 +213,9 @@ try {
   await onAPhone(concert);
   process.stdout.write('the journey succeeded\n');
 } catch (error) {
-  if (shots) for (const page of browser.contexts().flatMap((one) => one.pages())) await page.screenshot({ path: `${shots}/failed.png` });
+  if (shots)
+    for (const page of browser.contexts().flatMap((one) => one.pages()))
+      await page.screenshot({ path: `${shots}/failed.png` });
   process.stderr.write(`the pages said: ${heard.join('\n')}\n`);
   process.stderr.write(`after "${step}": ${error instanceof Error ? (error.stack ?? error.message) : error}\n`);
   process.exitCode = 1;

@@ -1,0 +1,62 @@
+//! A person's way through the site in headless Chromium: from the search to tickets at hand, by pointer and by keyboard, a declined
+//! card on the way. The steps are `api/web/e2e/journey.mjs`; this gives them a site with concerts to find.
+
+use std::process::Command;
+use std::time::Duration;
+use tests::{Database, Listing, Process, Server, repository, until};
+
+const JOURNEY_LIMIT: Duration = Duration::from_mins(5);
+
+/// Concerts of two genres that answer to one word, so that a facet has something to leave out.
+async fn programme(database: &Database) {
+    let client = database.connect().await;
+    let concerts = [
+        ("Mahler Symphony No. 2", "{Orchestral,Symphony}", 120),
+        ("Mahler: Das Lied von der Erde", "{Orchestral,Vocal}", 90),
+        ("Brahms Piano Quintet", "{Chamber}", 60),
+    ];
+    for (title, genres, seats) in concerts {
+        let listing = Listing::new(title, seats);
+        listing.insert(database).await;
+        let sql = format!(
+            "update event set genres = '{genres}', works = '[{{\"composer\": \"Gustav Mahler\", \"title\": \"{title}\"}}]'
+             where event_id = $1"
+        );
+        client.execute(&sql, &[&listing.event.0]).await.unwrap();
+    }
+}
+
+/// The browser's driver comes from the lock file, as the pages' build does.
+async fn install_driver() {
+    let web = repository().join("api/web");
+    if web.join("node_modules/playwright-core").exists() {
+        return;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(web);
+    let mut install = Process::spawn(&mut npm);
+    assert!(install.end_within(JOURNEY_LIMIT).await.success(), "npm ci: {}", install.output());
+}
+
+#[tokio::test]
+async fn a_person_finds_a_concert_and_leaves_with_tickets() {
+    let database = Database::migrated().await;
+    programme(&database).await;
+    let server = Server::start(&database).await;
+    let visitor = server.visitor();
+    until("the concerts are searchable", || async {
+        let answer = visitor.get("/event?q=mahler").await;
+        (answer.json["total"] == 2).then_some(())
+    })
+    .await;
+    install_driver().await;
+    let mut node = Command::new("node");
+    node.arg("e2e/journey.mjs").current_dir(repository().join("api/web"));
+    node.env("FRONTROW_URL", &server.base);
+    node.env("JOURNEY", r#"{"words": "mahler", "genre": "Symphony", "title": "Mahler Symphony No. 2"}"#);
+    let mut journey = Process::spawn(&mut node);
+    let ended = journey.end_within(JOURNEY_LIMIT).await;
+    assert!(ended.success(), "{}", journey.output());
+    let sold = "select count(*) from ticket join claim using (event_id, seat_no) where ticket.state = 'valid' and kind = 1";
+    assert_eq!(database.number(sold).await, 2);
+}
