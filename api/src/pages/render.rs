@@ -24,15 +24,13 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
         Ok(file.and_then(|file| String::from_utf8(file.data.into_owned()).ok()))
     });
     // Addresses of our own making need no escaping.
-    environment.add_function("asset", |source: &str| {
-        Value::from_safe_string(assets::address(source).unwrap_or_default())
-    });
+    environment
+        .add_function("asset", |source: &str| Value::from_safe_string(assets::address(source).unwrap_or_default()));
     environment.add_function("styles", |source: &str| {
         assets::styles(source).into_iter().map(Value::from_safe_string).collect::<Vec<_>>()
     });
-    environment.add_function("art", |title: &str, genres: &Value| {
-        Value::from_safe_string(format::art_address(title, genres))
-    });
+    environment
+        .add_function("art", |title: &str, genres: &Value| Value::from_safe_string(format::art_address(title, genres)));
     environment.add_filter("parts", format::parts);
     environment.add_filter("money", format::money);
     environment.add_filter("count", format::count);

@@ -55,10 +55,13 @@ async function search(page) {
   await page.locator(`#filters input[name=genre][value="${genre}"]`).check();
   await page.waitForURL(/[?&]genre=/);
   await page.locator('#results[aria-busy]').waitFor({ state: 'detached' });
+  await page.locator('#filters input[name=on_sale][value=now]').check();
+  await page.waitForURL(/[?&]on_sale=now/);
+  await page.locator('#results[aria-busy]').waitFor({ state: 'detached' });
   assert.match(await page.locator('#found').innerText(), /^[\d,]+ concerts? for/);
   await at('results', page);
   const address = page.url();
-  await page.locator('.chips a').first().click();
+  await page.locator('.chips a', { hasText: genre }).click();
   await page.waitForURL((url) => !url.searchParams.has('genre'));
   await page.goBack();
   await page.waitForURL(address);

@@ -1,9 +1,10 @@
 //! A person's way through the site in headless Chromium: from the search to tickets at hand, by pointer and by keyboard, a declined
 //! card on the way. The steps are `api/web/e2e/journey.mjs`; this gives them a site with concerts to find.
 
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
-use tests::{Database, Listing, Process, Server, repository, until};
+use tests::catalog::Listing;
+use tests::{Database, Process, Server, repository, until, until_within};
 
 const JOURNEY_LIMIT: Duration = Duration::from_mins(5);
 
@@ -11,15 +12,15 @@ const JOURNEY_LIMIT: Duration = Duration::from_mins(5);
 async fn programme(database: &Database) {
     let client = database.connect().await;
     let concerts = [
-        ("Mahler Symphony No. 2", "{Orchestral,Symphony}", 120),
-        ("Mahler: Das Lied von der Erde", "{Orchestral,Vocal}", 90),
-        ("Brahms Piano Quintet", "{Chamber}", 60),
+        ("Mahler Symphony No. 2", "Gustav Mahler", "{Orchestral,Symphony}", 120),
+        ("Mahler: Das Lied von der Erde", "Gustav Mahler", "{Orchestral,Vocal}", 90),
+        ("Brahms Piano Quintet", "Johannes Brahms", "{Chamber}", 60),
     ];
-    for (title, genres, seats) in concerts {
+    for (title, composer, genres, seats) in concerts {
         let listing = Listing::new(title, seats);
         listing.insert(database).await;
         let sql = format!(
-            "update event set genres = '{genres}', works = '[{{\"composer\": \"Gustav Mahler\", \"title\": \"{title}\"}}]'
+            "update event set genres = '{genres}', works = '[{{\"composer\": \"{composer}\", \"title\": \"{title}\"}}]'
              where event_id = $1"
         );
         client.execute(&sql, &[&listing.event.0]).await.unwrap();
@@ -35,7 +36,11 @@ async fn install_driver() {
     let mut npm = Command::new("npm");
     npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(web);
     let mut install = Process::spawn(&mut npm);
-    assert!(install.end_within(JOURNEY_LIMIT).await.success(), "npm ci: {}", install.output());
+    assert!(ended(&mut install).await.success(), "npm ci: {}", install.output());
+}
+
+async fn ended(process: &mut Process) -> ExitStatus {
+    until_within(JOURNEY_LIMIT, "the program ends", || std::future::ready(process.poll())).await
 }
 
 #[tokio::test]
@@ -55,8 +60,8 @@ async fn a_person_finds_a_concert_and_leaves_with_tickets() {
     node.env("FRONTROW_URL", &server.base);
     node.env("JOURNEY", r#"{"words": "mahler", "genre": "Symphony", "title": "Mahler Symphony No. 2"}"#);
     let mut journey = Process::spawn(&mut node);
-    let ended = journey.end_within(JOURNEY_LIMIT).await;
-    assert!(ended.success(), "{}", journey.output());
-    let sold = "select count(*) from ticket join claim using (event_id, seat_no) where ticket.state = 'valid' and kind = 1";
+    assert!(ended(&mut journey).await.success(), "{}", journey.output());
+    let sold =
+        "select count(*) from ticket join claim using (event_id, seat_no) where ticket.state = 'valid' and kind = 1";
     assert_eq!(database.number(sold).await, 2);
 }

@@ -5,6 +5,7 @@ mod accounts;
 mod bad_database;
 mod bad_input;
 mod booking_core;
+mod browser;
 mod demo;
 mod harness;
 mod indexer_cases;
