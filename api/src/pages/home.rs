@@ -14,8 +14,14 @@ use minijinja::{Value, context};
 use serde::Serialize;
 
 /// Facets shown beside the results, with their headings, in this order.
-const GROUPS: [(&str, &str); 5] =
-    [("availability", "Availability"), ("genre", "Genre"), ("city", "City"), ("venue", "Hall"), ("artist", "Artist")];
+const GROUPS: [(&str, &str); 6] = [
+    ("on_sale", "Sale"),
+    ("availability", "Seats"),
+    ("genre", "Genre"),
+    ("city", "City"),
+    ("venue", "Hall"),
+    ("artist", "Artist"),
+];
 
 const PERIODS: [(&str, &str); 6] = [
     ("today", "Today"),

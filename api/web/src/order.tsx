@@ -39,7 +39,8 @@ function start(): void {
   if (place) {
     render(<Clock expiresAt={expires} lifetimeS={Number(ttl)} over={() => void look(LOOK_MS)} />, place);
   }
-  const waiting = (state === 'pending' && attempt === 'created') || state === 'authorized';
+  // A declined attempt waits for the buyer; everything else on the way to tickets moves by itself.
+  const waiting = (state === 'pending' && attempt !== 'declined') || state === 'authorized';
   if (waiting) void look(LOOK_MS);
 
   const again = document.getElementById('again');
