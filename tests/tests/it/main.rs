@@ -15,5 +15,6 @@ mod race;
 mod rogue_sql;
 mod run_script;
 mod search_equals_postgres;
+mod serving;
 mod tidy;
 mod whole_path;
