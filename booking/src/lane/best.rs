@@ -34,8 +34,17 @@ pub(crate) struct Want {
     pub(crate) adjacent_only: bool,
 }
 
-/// The best seats that satisfy `want`, ascending; `None` when there are not enough.
-pub(crate) fn best_available(stock: &Stock<'_>, want: &Want) -> Option<Vec<SeatNo>> {
+/// Where a search for one want need not look again, until the rows change: what makes a burst of equal asks cheap.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Hint {
+    /// No row before this one has a place that strands nobody.
+    pub(crate) fair_from: usize,
+    /// No row before this one has a place at all.
+    pub(crate) any_from: usize,
+}
+
+/// The best seats that satisfy `want`, ascending; `None` when there are not enough. `hint` is of this very want.
+pub(crate) fn best_available(stock: &Stock<'_>, want: &Want, hint: &mut Hint) -> Option<Vec<SeatNo>> {
     let mut eligible = stock.free.clone();
     eligible.intersect(&want.tiers);
     let mut stages = Vec::with_capacity(2);
@@ -47,16 +56,19 @@ pub(crate) fn best_available(stock: &Stock<'_>, want: &Want) -> Option<Vec<SeatN
         stages.push(ordinary);
     }
     stages.push(eligible);
-    stages.iter().find_map(|eligible| {
+    let mut later = Hint::default();
+    stages.iter().enumerate().find_map(|(stage, eligible)| {
         if eligible.count() < want.quantity {
             return None;
         }
-        let together = place(stock, eligible, want.quantity, want.section).map(|seats| numbers(eligible, &seats));
+        let hint = if stage == 0 { &mut *hint } else { &mut later };
+        let together =
+            place(stock, (eligible, want.section), want.quantity, hint).map(|seats| numbers(eligible, &seats));
         if together.is_some() || want.adjacent_only { together } else { apart(stock, eligible, want) }
     })
 }
 
-/// Where one group goes: `start` is the first seat, and in general admission the first of `quantity` free places.
+/// Where one group goes: these very seats, or in general admission the first `quantity` free places among them.
 struct Place {
     seats: Range<usize>,
     quantity: usize,
@@ -71,32 +83,40 @@ fn numbers(eligible: &Bits, place: &Place) -> Vec<SeatNo> {
 }
 
 /// The first row with a place that strands nobody, else the first row with a place.
-fn place(stock: &Stock<'_>, eligible: &Bits, quantity: usize, section: Option<usize>) -> Option<Place> {
-    let mut stranding = None;
-    for (row, row_free) in stock.house.rows.iter().zip(stock.row_free) {
-        if (*row_free as usize) < quantity || section.is_some_and(|section| section != row.section) {
-            continue;
-        }
-        if row.general_admission {
-            if eligible.members(row.seats.start, row.seats.end).take(quantity).count() == quantity {
-                return Some(Place { seats: row.seats.clone(), quantity });
-            }
-            continue;
-        }
-        match place_in_row(stock.free, eligible, quantity, row) {
-            Some((start, false)) => return Some(Place { seats: start..start + quantity, quantity }),
-            Some((start, true)) if stranding.is_none() => {
-                stranding = Some(Place { seats: start..start + quantity, quantity });
-            }
-            _ => {}
+fn place(
+    stock: &Stock<'_>,
+    (eligible, section): (&Bits, Option<usize>),
+    quantity: usize,
+    hint: &mut Hint,
+) -> Option<Place> {
+    let rows = stock.house.rows.iter().zip(stock.row_free).enumerate();
+    let rows = rows.filter(|(_, (row, row_free))| {
+        (**row_free as usize) >= quantity && section.is_none_or(|section| section == row.section)
+    });
+    for (number, (row, _)) in rows.clone().skip_while(|(number, _)| *number < hint.fair_from) {
+        if let Some((place, false)) = place_in_row(stock.free, eligible, quantity, row) {
+            hint.fair_from = number;
+            return Some(place);
         }
     }
-    stranding
+    hint.fair_from = stock.house.rows.len();
+    for (number, (row, _)) in rows.skip_while(|(number, _)| *number < hint.any_from) {
+        if let Some((place, _)) = place_in_row(stock.free, eligible, quantity, row) {
+            hint.any_from = number;
+            return Some(place);
+        }
+    }
+    hint.any_from = stock.house.rows.len();
+    None
 }
 
-/// The start nearest the middle of the row, and whether it strands a single seat.
-fn place_in_row(free: &Bits, eligible: &Bits, quantity: usize, row: &HouseRow) -> Option<(usize, bool)> {
+/// The place nearest the middle of the row, and whether it strands a single seat.
+fn place_in_row(free: &Bits, eligible: &Bits, quantity: usize, row: &HouseRow) -> Option<(Place, bool)> {
     let Range { start, end } = row.seats;
+    if row.general_admission {
+        let enough = eligible.members(start, end).take(quantity).count() == quantity;
+        return enough.then_some((Place { seats: start..end, quantity }, false));
+    }
     let mut best: Option<(bool, usize, usize)> = None;
     let mut from = start;
     while let Some(run) = eligible.next_in(from, end) {
@@ -110,7 +130,7 @@ fn place_in_row(free: &Bits, eligible: &Bits, quantity: usize, row: &HouseRow) -
             }
         }
     }
-    best.map(|(strands, _, first)| (first, strands))
+    best.map(|(strands, _, first)| (Place { seats: first..first + quantity, quantity }, strands))
 }
 
 /// Whether taking `taken` leaves exactly one free seat beside it.
@@ -137,7 +157,7 @@ fn apart(stock: &Stock<'_>, eligible: &Bits, want: &Want) -> Option<Vec<SeatNo>>
             return None;
         }
         let left = Stock { house: stock.house, free: &free, row_free: &row_free };
-        let Some(found) = place(&left, &eligible, group, want.section) else {
+        let Some(found) = place(&left, (&eligible, want.section), group, &mut Hint::default()) else {
             group -= 1;
             continue;
         };

@@ -1,4 +1,4 @@
-//! Which seats a request gets, or why none. Reads the state, decides, changes nothing but the memory of hopeless asks.
+//! Which seats a request gets, or why none. Reads the state, decides, changes nothing but what it remembers of searches.
 
 use super::best::{Stock, Want, best_available};
 use super::bits::Bits;
@@ -9,6 +9,8 @@ use model::{HoldId, SEATS_MAX, SeatNo, UserId};
 
 /// Hopeless asks remembered; a storm asks few different things.
 const HOPELESS_MAX: usize = 1_024;
+/// Asks whose search goes on where it stopped; every seat that changes hands touches each.
+const HINTS_MAX: usize = 32;
 
 impl Lane {
     /// The hold the request gets.
@@ -87,7 +89,10 @@ impl Lane {
             adjacent_only: ask.adjacent == Some(true),
         };
         let stock = Stock { house: self.house(), free: self.free(), row_free: self.row_free() };
-        if let Some(seats) = best_available(&stock, &want) {
+        let mut hint = self.hint(ask);
+        let found = best_available(&stock, &want, &mut hint);
+        self.keep_hint(ask, hint, HINTS_MAX);
+        if let Some(seats) = found {
             return Ok(seats);
         }
         self.give_up(ask, HOPELESS_MAX);

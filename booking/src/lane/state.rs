@@ -2,6 +2,7 @@
 //!
 //! Invariant: `free`, the counts per row and tier, the buyers' seats and the expiries follow from the holds and sold seats.
 
+use super::best::Hint;
 use super::bits::Bits;
 use super::fact::Fact;
 use super::house::House;
@@ -33,6 +34,7 @@ pub(crate) struct Lane {
     orders: HashMap<OrderId, LaneOrder>,
     order_of: HashMap<HoldId, OrderId>,
     hopeless: HashSet<BestAvailable>,
+    hints: HashMap<BestAvailable, Hint>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,6 +61,7 @@ impl Lane {
             orders: HashMap::new(),
             order_of: HashMap::new(),
             hopeless: HashSet::new(),
+            hints: HashMap::new(),
             house,
         };
         for seat in 0..SeatNo::try_from(capacity).unwrap_or(SeatNo::MAX) {
@@ -237,17 +240,27 @@ impl Lane {
         }
         self.seats[at] = SeatState::Free;
         self.free.insert(at);
-        self.row_free[self.house.row_of(seat)] += 1;
+        let row = self.house.row_of(seat);
+        self.row_free[row] += 1;
         self.tier_free[usize::from(self.house.tiers[at])] += 1;
         self.hopeless.clear();
+        for hint in self.hints.values_mut() {
+            hint.any_from = hint.any_from.min(row);
+            hint.fair_from = hint.fair_from.min(row);
+        }
     }
 
     fn set_taken(&mut self, seat: SeatNo, state: SeatState) {
         let at = seat as usize;
         if self.seats[at] == SeatState::Free {
             self.free.remove(at);
-            self.row_free[self.house.row_of(seat)] -= 1;
+            let row = self.house.row_of(seat);
+            self.row_free[row] -= 1;
             self.tier_free[usize::from(self.house.tiers[at])] -= 1;
+            // What is left of the row may now be taken whole: a place that strands nobody where there was none.
+            for hint in self.hints.values_mut() {
+                hint.fair_from = hint.fair_from.min(row);
+            }
         }
         self.seats[at] = state;
     }
@@ -339,15 +352,35 @@ impl Lane {
         self.hopeless.contains(ask)
     }
 
+    /// Remembers that an ask came to nothing.
     pub(super) fn give_up(&mut self, ask: &BestAvailable, max: usize) {
         if self.hopeless.len() < max {
             self.hopeless.insert(ask.clone());
         }
     }
+
+    pub(super) fn hint(&self, ask: &BestAvailable) -> Hint {
+        self.hints.get(ask).copied().unwrap_or_default()
+    }
+
+    /// Remembers where the search for an ask stopped.
+    pub(super) fn keep_hint(&mut self, ask: &BestAvailable, hint: Hint, max: usize) {
+        if let Some(kept) = self.hints.get_mut(ask) {
+            *kept = hint;
+        } else if self.hints.len() < max {
+            self.hints.insert(ask.clone(), hint);
+        }
+    }
+
+    /// The same state with nothing remembered of past searches.
+    #[cfg(test)]
+    pub(super) fn without_memory(&self) -> Self {
+        Self { hopeless: HashSet::new(), hints: HashMap::new(), ..self.clone() }
+    }
 }
 
 impl PartialEq for Lane {
-    /// What matters of the state: the memory of hopeless asks does not.
+    /// What matters of the state: what is remembered of past searches does not.
     fn eq(&self, other: &Self) -> bool {
         let buyers = |lane: &Self| -> Vec<(UserId, Buyer)> {
             let mut buyers: Vec<_> = lane

@@ -2,7 +2,7 @@
 
 use super::{Bench, Refusal, Seats, buyer, plan, rows, terms};
 use crate::lane::Lane;
-use crate::lane::best::{Stock, Want, best_available};
+use crate::lane::best::{Hint, Stock, Want, best_available};
 use crate::lane::bits::Bits;
 use crate::reservation::{Ask, BestAvailable};
 use model::SeatNo;
@@ -141,7 +141,7 @@ proptest! {
             }
         }
         let stock = Stock { house: &house, free: &bits, row_free: &row_free };
-        let got = best_available(&stock, &Want { quantity, tiers, section, accessible_only, adjacent_only });
+        let got = best_available(&stock, &Want { quantity, tiers, section, accessible_only, adjacent_only }, &mut Hint::default());
         let with = |keep: &dyn Fn(usize) -> bool| -> Vec<Spot> {
             spots.iter().enumerate().map(|(at, spot)| Spot { eligible: spot.eligible && keep(at), ..*spot }).collect()
         };

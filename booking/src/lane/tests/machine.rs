@@ -142,7 +142,9 @@ proptest! {
             }
             let Some(command) = command(step, &checkouts) else { continue };
             let before = bench.facts.len();
+            let mut fresh = Bench { lane: bench.lane.without_memory(), facts: Vec::new(), ..bench };
             let done = bench.run(&command);
+            prop_assert_eq!(&fresh.run(&command), &done, "what is remembered of searches changes no answer");
             let decided = bench.facts[before..].iter().filter(|fact| !matches!(fact, Fact::Expired { .. } | Fact::Lapsed { .. }));
             prop_assert!(done.is_ok() || decided.count() == 0, "a refusal decides nothing");
             if let Ok(Done::Checkout { order, payment }) = done
