@@ -54,6 +54,8 @@ export function readPalette(host: HTMLElement): Palette {
 const SEAT_SHARE = 0.4;
 const LABEL_RADIUS_PX = 10;
 const ROW_NAME_PITCH_PX = 12;
+const NAME_SIZES_PX = [13, 10.5];
+const NAME_SHARE_MAX = 0.4;
 const SHAPES: Shape[] = ['free', 'accessible', 'gone', 'mine'];
 
 export class Painter {
@@ -234,21 +236,32 @@ export class Painter {
     }
   }
 
+  /** A name stands where it leaves enough of its seats to be seen; smaller where there is less room, else not at all. */
   #sectionNames(view: View, frame: Frame): void {
     for (const { name, general, left, top, right, bottom } of this.#plan.sections) {
       if (general) continue;
       const [x, y] = toScreen(view, frame, (left + right) / 2, (top + bottom) / 2);
       if (x < 0 || y < 0 || x > frame.width || y > frame.height) continue;
-      this.#write(name, x, y, 13, (right - left) * view.scale * 1.1);
+      const [width, height] = [(right - left) * view.scale, (bottom - top) * view.scale];
+      const fits = NAME_SIZES_PX.find((size) => {
+        const pill = this.#pillOf(name, size);
+        return pill <= width * 1.1 && pill * size * 1.7 <= width * height * NAME_SHARE_MAX;
+      });
+      if (fits) this.#write(name, x, y, fits, Infinity);
     }
+  }
+
+  /** How wide a text is with its pill. */
+  #pillOf(text: string, size_px: number): number {
+    this.#context.font = `620 ${size_px}px "Instrument Sans", system-ui, sans-serif`;
+    return this.#context.measureText(text).width + size_px;
   }
 
   /** Text on a pill of the ground's colour, where it has room. */
   #write(text: string, x: number, y: number, size_px: number, room_px: number): void {
     const context = this.#context;
-    context.font = `620 ${size_px}px "Instrument Sans", system-ui, sans-serif`;
-    if (context.measureText(text).width > room_px) return;
-    const width = context.measureText(text).width + 14;
+    const width = this.#pillOf(text, size_px);
+    if (width > room_px) return;
     context.textAlign = 'center';
     context.textBaseline = 'middle';
     context.globalAlpha = 0.88;
