@@ -12,6 +12,7 @@ use crate::sandbox::Sandbox;
 use crate::session::Sessions;
 use crate::{console, database, idempotency, router};
 use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
 use booking::Booking;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use search::replica::{self, Replica};
@@ -84,6 +85,12 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     tasks.rooms.spawn(follow(replica.clone(), tasks.hard.clone()));
     let app = assemble(config, addr, pool, (replica, booking), &tasks)?;
     start_workers(&app, &tasks);
+    // An answer leaves at once, not when the last one was acknowledged.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps Nagle's algorithm");
+        }
+    });
     let http = axum::serve(listener, router::router(app.clone())?.into_make_service_with_connect_info::<SocketAddr>());
     let http = tokio::spawn(http.with_graceful_shutdown(tasks.soft.clone().cancelled_owned()).into_future());
     let served = until_stopped(&app, &mut indexing).await;
