@@ -43,7 +43,7 @@ const STATEMENTS: &[&str] = &[
     "delete from event_artist where event_id = AN_EVENT",
     "insert into event_artist select event_id, 3000, artist_id, 'composer' from event, artist where event_id = AN_EVENT and artist_id = AN_ARTIST on conflict do nothing",
     "insert into event_tier select event_id, 3, 'Fourth', 400 from event where event_id in SOME_EVENTS on conflict (event_id, tier) do update set price = event_tier.price + 1",
-    "update event_tier set tier = tier + 10 where event_id = AN_EVENT and tier < 10",
+    "update event_tier t set tier = tier + 10 where event_id = AN_EVENT and tier < 10 and not exists (select from event_tier moved where moved.event_id = t.event_id and moved.tier = t.tier + 10)",
     "delete from event_tier where event_id = AN_EVENT and tier = 0",
     "insert into availability select event_id, slot, 1, capacity, capacity, 100 from event where event_id in SOME_EVENTS on conflict (event_id) do update set version = availability.version + 1, seats_left = greatest(availability.seats_left - 1, 1)",
     "delete from event where event_id in SOME_EVENTS and not exists (select from availability a where a.event_id = event.event_id)",
