@@ -27,6 +27,8 @@ use tokio_util::task::TaskTracker;
 
 /// Events the sweeper wakes at a time.
 const SWEEP_MAX: i64 = 256;
+/// How old the seat map of an event without a lane may be: nobody books there, but its terms may change.
+const MAP_AGE_MAX: Duration = Duration::from_secs(5);
 
 /// How the booking core runs.
 #[derive(Clone)]
@@ -115,7 +117,7 @@ impl Booking {
         let (plans, sweep_s) = (Plans::new(), settings.sweep_s);
         let parts = (connections, Clock::new(reading), plans.clone());
         let lanes = Arc::new(Lanes::new(settings, parts, tracker.clone(), stop.clone()));
-        let boards = moka::future::Cache::builder().max_capacity(1_024).time_to_idle(Duration::from_mins(1)).build();
+        let boards = moka::future::Cache::builder().max_capacity(1_024).time_to_live(MAP_AGE_MAX).build();
         let booking = Self { lanes, pool, plans, boards, stop };
         tracker.spawn(booking.clone().sweep(Duration::from_secs(sweep_s)));
         Ok(booking)
@@ -228,7 +230,7 @@ impl Booking {
                 }
             }
         }
-        self.lanes.close();
+        self.lanes.close().await;
     }
 }
 

@@ -161,8 +161,13 @@ impl Lanes {
         self.boards.lock().get(&event).and_then(Weak::upgrade)
     }
 
-    /// Closes the connections; the lanes have ended.
-    pub(crate) fn close(&self) {
+    /// Waits until every lane has ended, then closes the connections. For after the stop, when no lane starts any more.
+    pub(crate) async fn close(&self) {
+        loop {
+            let running = self.loaded.lock().values().next().map(|handle| handle.ended.clone());
+            let Some(ended) = running else { break };
+            ended.cancelled().await;
+        }
         self.connections.close();
     }
 }

@@ -41,7 +41,7 @@ impl Booking {
         Ok(Subscription::new(self.board(event).await?, since, self.stop.clone()))
     }
 
-    /// The event's board. A lane keeps its own fresh; without a lane one is kept for a second at a time.
+    /// The event's board. A lane keeps its own fresh; without a lane it is read anew every few seconds.
     async fn board(&self, event: EventId) -> Result<Arc<Board>, SeatsError> {
         if self.lanes.is_loaded(event)
             && let Some(board) = self.lanes.known_board(event)
