@@ -47,6 +47,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Object store of the index, as a URL.
     pub store: String,
+    /// The indexer's replication slot; `None` is named after the database.
+    pub slot: Option<String>,
     /// This installation's secret: keys for webhooks and the sandbox portal are derived from it.
     pub secret: Secret,
 }
@@ -121,10 +123,17 @@ impl Config {
             database_url: database_url(args.database.database_url.as_deref())?,
             public_url,
             store,
+            slot: env("FRONTROW_SLOT"),
             secret: secret(&data)?,
             data,
         })
     }
+}
+
+/// Whether each line of the log is a JSON object: `FRONTROW_LOG=json`.
+#[must_use]
+pub fn log_is_json() -> bool {
+    env("FRONTROW_LOG").is_some_and(|format| format == "json")
 }
 
 fn check_public_url(url: String) -> Result<String, ConfigError> {

@@ -1,5 +1,6 @@
 //! What the binary says on its terminal: the one place that prints. Logs go to standard error through `tracing`.
 
+use crate::config;
 use std::io::{IsTerminal as _, Write as _};
 
 /// A line on standard output, for people and for scripts that wait for it.
@@ -24,8 +25,7 @@ pub fn start_log() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    let json = std::env::var("FRONTROW_LOG").is_ok_and(|format| format == "json");
-    let started = if json { log.json().try_init() } else { log.try_init() };
+    let started = if config::log_is_json() { log.json().try_init() } else { log.try_init() };
     if let Err(error) = started {
         complain(&format!("the log was already started: {error}"));
     }

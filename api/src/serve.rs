@@ -134,7 +134,7 @@ fn start_indexer(config: &Config, store: &Store, tasks: &Tasks) -> Indexing {
         database_url: config.database_url.expose().to_owned(),
         store: store.clone(),
         work_dir: config.data.join("indexer"),
-        slot: None,
+        slot: config.slot.clone(),
     };
     let observer: indexer::Observer = Arc::new(|progress| tracing::debug!(?progress, "indexer"));
     tasks.rooms.spawn(indexer::run(settings, observer, tasks.hard.clone()))
