@@ -56,6 +56,7 @@ const LABEL_RADIUS_PX = 10;
 const ROW_NAME_PITCH_PX = 12;
 const NAME_SIZES_PX = [13, 10.5];
 const NAME_SHARE_MAX = 0.4;
+const FEW_SECTIONS = 24;
 const SHAPES: Shape[] = ['free', 'accessible', 'gone', 'mine'];
 
 export class Painter {
@@ -236,19 +237,24 @@ export class Painter {
     }
   }
 
-  /** A name stands where it leaves enough of its seats to be seen; smaller where there is less room, else not at all. */
+  /** Names stand where they leave enough of their seats to be seen, smaller where there is less room: on most sections or on none. */
   #sectionNames(view: View, frame: Frame): void {
+    const named: [string, number, number, number][] = [];
+    let seen = 0;
     for (const { name, general, left, top, right, bottom } of this.#plan.sections) {
       if (general) continue;
       const [x, y] = toScreen(view, frame, (left + right) / 2, (top + bottom) / 2);
       if (x < 0 || y < 0 || x > frame.width || y > frame.height) continue;
+      seen++;
       const [width, height] = [(right - left) * view.scale, (bottom - top) * view.scale];
       const fits = NAME_SIZES_PX.find((size) => {
         const pill = this.#pillOf(name, size);
         return pill <= width * 1.1 && pill * size * 1.7 <= width * height * NAME_SHARE_MAX;
       });
-      if (fits) this.#write(name, x, y, fits, Infinity);
+      if (fits) named.push([name, x, y, fits]);
     }
+    if (seen > FEW_SECTIONS && named.length * 2 < seen) return;
+    for (const [name, x, y, size] of named) this.#write(name, x, y, size, Infinity);
   }
 
   /** How wide a text is with its pill. */
