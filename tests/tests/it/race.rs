@@ -103,3 +103,46 @@ async fn two_hundred_buyers_get_fifty_seats_once_each() {
         "select count(*) from lane l where seq = (select count(*) from lane_log g where g.event_id = l.event_id)";
     assert_eq!(database.number(chain).await, 1, "the log has no gap");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_loses_no_acknowledged_hold() {
+    let database = Database::migrated().await;
+    let listing = Listing::new("The lights go out", 300);
+    listing.insert(&database).await;
+    let data = tempfile::TempDir::with_prefix("frontrow-race-").unwrap();
+    let mut server = Server::start_on(&database, data.path(), |_| {}).await;
+    let buyers = buyers(&database, &server).await;
+    let body = json!({"event_id": listing.event, "best_available": {"quantity": 1}});
+    // Each says what it was told; the server dies when a few have been told.
+    let told = std::sync::atomic::AtomicUsize::new(0);
+    let reserve = async |buyer: &Buyer| {
+        let request = buyer.client.request(Method::POST, "/ticket/reserve").bearer_auth(&buyer.bearer);
+        let answer = request.header("Idempotency-Key", "once").json(&body).send().await.ok()?;
+        let hold: Value = answer.json().await.ok()?;
+        told.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Some(hold["reserve_id"].as_str()?.to_owned())
+    };
+    let asks = join_all(buyers.iter().map(&reserve));
+    let kill = async {
+        until("some holds are acknowledged", async || {
+            (told.load(std::sync::atomic::Ordering::Relaxed) >= 10).then_some(())
+        })
+        .await;
+        server.process.kill().await;
+    };
+    let (answers, ()) = futures::join!(asks, kill);
+    let server = Server::start_on(&database, data.path(), |_| {}).await;
+    let mut kept = 0;
+    for (buyer, first) in buyers.iter().zip(answers) {
+        let again = Buyer { client: server.visitor(), bearer: buyer.bearer.clone() };
+        let (status, hold) = again.post("/ticket/reserve", &body, "once").await;
+        assert_eq!(status, StatusCode::CREATED, "{hold}");
+        if let Some(first) = first {
+            assert_eq!(hold["reserve_id"], first, "an acknowledged hold was lost");
+            kept += 1;
+        }
+    }
+    assert!(kept >= 10);
+    assert_eq!(database.number("select count(*) from hold").await, 200);
+    assert_eq!(database.number("select count(distinct seat_no) from claim").await, 200);
+}
