@@ -29,7 +29,7 @@ pub(super) fn theatre() -> Priced {
     for (rows, first, tier) in [(8, 0, 0), (12, 8, 1)] {
         let radius = 20.0 + f64::from(first) * 0.95;
         for (section, seats, at) in
-            [("Orchestra Left", 10, -7.9), ("Orchestra Centre", 15, 0.0), ("Orchestra Right", 10, 7.9)]
+            [("Orchestra Centre", 15, 0.0), ("Orchestra Left", 10, -7.9), ("Orchestra Right", 10, 7.9)]
         {
             let rows = Block { accessible: true, ..block(section, rows, seats, tier) };
             house.arc(&rows, first, centre, (radius, at));
@@ -48,7 +48,7 @@ pub(super) fn hall() -> Priced {
     for (rows, first, tier) in [(12, 0, 0), (18, 12, 1)] {
         let radius = 29.0 + f64::from(first) * 0.95;
         for (section, seats, at) in
-            [("Orchestra Left", 14, -11.1), ("Orchestra Centre", 22, 0.0), ("Orchestra Right", 14, 11.1)]
+            [("Orchestra Centre", 22, 0.0), ("Orchestra Left", 14, -11.1), ("Orchestra Right", 14, 11.1)]
         {
             let rows = Block { accessible: true, ..block(section, rows, seats, tier) };
             house.arc(&rows, first, centre, (radius, at));
