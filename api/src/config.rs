@@ -59,6 +59,9 @@ pub enum ConfigError {
     /// No database was named.
     #[error("no database: set DATABASE_URL or --database-url to postgres://USER@HOST:PORT/NAME")]
     NoDatabase,
+    /// The database's URL asks for what we do not speak.
+    #[error(transparent)]
+    Tls(#[from] indexer::TlsWanted),
     /// A value is not accepted.
     #[error("{name} is {value:?}; accepted is {accepted}")]
     Bad {
@@ -82,9 +85,10 @@ pub enum ConfigError {
 /// The database's URL from the flag or `DATABASE_URL`.
 ///
 /// # Errors
-/// When neither is set or it is no Postgres URL.
+/// When neither is set, it is no Postgres URL, or it insists on TLS.
 pub fn database_url(flag: Option<&str>) -> Result<Secret, ConfigError> {
     let url = flag.map(str::to_owned).or_else(|| env("DATABASE_URL")).ok_or(ConfigError::NoDatabase)?;
+    indexer::without_tls(&url)?;
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         Ok(Secret(url))
     } else {

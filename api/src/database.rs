@@ -43,6 +43,12 @@ pub enum DatabaseError {
         /// What it is set to.
         found: String,
     },
+    /// The user may not read the log.
+    #[error("the database user {user} may not replicate; as a superuser run: alter role \"{user}\" replication")]
+    MayNotReplicate {
+        /// Who we are.
+        user: String,
+    },
     /// The tables are missing or of another version.
     #[error("the database's tables are not of this version: run \"frontrow migrate\"")]
     Tables(#[source] Option<Box<sqlx::Error>>),
@@ -68,17 +74,15 @@ pub async fn connect(url: &str) -> Result<PgPool, DatabaseError> {
     pool.await.map_err(|source| DatabaseError::Unreachable { place, source })
 }
 
-/// Checks version, WAL level (where the indexer runs) and tables.
+/// Checks the server (as a source too, where the indexer runs) and the tables.
 ///
 /// # Errors
 /// Names what is wrong.
-pub async fn check(pool: &PgPool, needs_logical_wal: bool) -> Result<(), DatabaseError> {
-    check_version(pool).await?;
-    if needs_logical_wal {
-        let found = setting(pool, "wal_level").await?;
-        if found != "logical" {
-            return Err(DatabaseError::NoLogicalWal { found });
-        }
+pub async fn check(pool: &PgPool, is_source: bool) -> Result<(), DatabaseError> {
+    if is_source {
+        check_source(pool).await?;
+    } else {
+        check_version(pool).await?;
     }
     let mut db = pool.acquire().await?;
     let applied = db.list_applied_migrations("_sqlx_migrations").await;
@@ -87,6 +91,23 @@ pub async fn check(pool: &PgPool, needs_logical_wal: bool) -> Result<(), Databas
         .iter()
         .all(|ours| applied.iter().any(|theirs| theirs.version == ours.version && theirs.checksum == ours.checksum));
     if current { Ok(()) } else { Err(DatabaseError::Tables(None)) }
+}
+
+/// New enough, with logical WAL, and ours to replicate from: what cannot be served later is not begun.
+async fn check_source(pool: &PgPool) -> Result<(), DatabaseError> {
+    check_version(pool).await?;
+    let found = setting(pool, "wal_level").await?;
+    if found != "logical" {
+        return Err(DatabaseError::NoLogicalWal { found });
+    }
+    // Where no user has the attribute, a hosted Postgres grants the role in its place.
+    let role = sqlx::query!(
+        r#"select current_user::text as "user!", rolsuper or rolreplication or exists (
+            select from pg_roles hosted where hosted.rolname = 'rds_replication' and pg_has_role(hosted.oid, 'member')
+        ) as "replicates!" from pg_roles where rolname = current_user"#
+    );
+    let role = role.fetch_one(pool).await?;
+    if role.replicates { Ok(()) } else { Err(DatabaseError::MayNotReplicate { user: role.user }) }
 }
 
 async fn check_version(pool: &PgPool) -> Result<(), DatabaseError> {
@@ -104,9 +125,9 @@ async fn setting(pool: &PgPool, name: &str) -> Result<String, sqlx::Error> {
 /// Brings the tables to this version. Safe to run by several at once and again.
 ///
 /// # Errors
-/// When the server is too old or a statement fails.
+/// When the server could not be served from, and then nothing was changed; or when a statement fails.
 pub async fn migrate(pool: &PgPool) -> Result<(), DatabaseError> {
-    check_version(pool).await?;
+    check_source(pool).await?;
     MIGRATIONS.run(pool).await?;
     Ok(())
 }

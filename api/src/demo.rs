@@ -79,7 +79,7 @@ impl Demo {
     /// When the database or the data directory refuses.
     pub async fn load(&self) -> Result<Loaded, DemoError> {
         let pool = database::connect(&self.database_url).await?;
-        database::check(&pool, false).await?;
+        database::check(&pool, true).await?;
         let (mut client, connection) = tokio_postgres::connect(&self.database_url, tokio_postgres::NoTls).await?;
         let connection = tokio::spawn(connection);
         let organizer = logins::make(&client, &self.data).await?;

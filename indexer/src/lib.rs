@@ -22,6 +22,6 @@ mod wal;
 
 pub use progress::{Observer, Progress};
 pub use run::{RunError, reindex, run, sentence};
-pub use settings::Settings;
+pub use settings::{Settings, TlsWanted, without_tls};
 pub use status::{IndexStatus, Status, status};
 pub use verify::{Difference, Report, VerifyError, verify};

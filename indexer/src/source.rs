@@ -8,6 +8,7 @@ pub(crate) mod session;
 pub(crate) mod slot;
 
 use crate::cells::SESSION_OPTIONS;
+use crate::settings::{TlsWanted, without_tls};
 use std::str::FromStr;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls};
@@ -37,6 +38,9 @@ pub enum SourceError {
     /// The URL is not one.
     #[error("DATABASE_URL is not a Postgres URL with a host and a user")]
     Url(#[source] Option<tokio_postgres::Error>),
+    /// It asks for an encrypted connection.
+    #[error(transparent)]
+    Tls(#[from] TlsWanted),
     /// No connection.
     #[error("Postgres at {place} cannot be reached; start it or correct DATABASE_URL")]
     Unreachable {
@@ -53,6 +57,7 @@ pub enum SourceError {
 impl Source {
     /// Reads the URL; `slot` defaults to one name per database.
     pub(crate) fn new(url: &str, slot: Option<&str>) -> Result<Self, SourceError> {
+        without_tls(url)?;
         let mut config = Config::from_str(url).map_err(|error| SourceError::Url(Some(error)))?;
         config.options(SESSION_OPTIONS).application_name("frontrow indexer");
         let user = config.get_user().ok_or(SourceError::Url(None))?;

@@ -29,14 +29,10 @@ impl Database {
         Self::create("template1").await
     }
 
-    /// A migrated database on a cluster with settings of its own, such as `-c wal_level=replica`.
+    /// An empty database on a cluster with settings of its own, such as `-c wal_level=replica`.
     pub async fn on_a_cluster_of_its_own(settings: &'static str) -> Self {
-        let port = tokio::task::spawn_blocking(|| {
-            let port = cluster::separate(settings);
-            make_template(port);
-            port
-        });
-        Self { name: TEMPLATE.to_owned(), url: url(port.await.unwrap(), TEMPLATE) }
+        let port = tokio::task::spawn_blocking(|| cluster::separate(settings));
+        Self { name: "postgres".to_owned(), url: url(port.await.unwrap(), "postgres") }
     }
 
     async fn create(template: &str) -> Self {

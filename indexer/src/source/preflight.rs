@@ -69,7 +69,9 @@ pub(crate) struct Facts {
 pub(crate) async fn check(source: &Source, client: &Client) -> Result<Facts, PreflightError> {
     let about = "select current_setting('server_version_num')::int, current_setting('server_version'),
         current_setting('wal_level'), current_user::text, current_database()::text,
-        (select rolsuper or rolreplication from pg_roles where rolname = current_user)";
+        (select rolsuper or rolreplication or exists (
+            select from pg_roles hosted where hosted.rolname = 'rds_replication' and pg_has_role(hosted.oid, 'member')
+        ) from pg_roles where rolname = current_user)";
     let row = client.query_one(about, &[]).await.map_err(SourceError::from)?;
     if row.get::<_, i32>(0) < 150_000 {
         return Err(PreflightError::Version { place: source.place(), version: row.get(1) });
