@@ -57,9 +57,30 @@ ensure_browser() {
   export CHROMIUM
 }
 
+# What vite runs on. Debian's may be older: a newer one then comes as the npm package that carries it.
 ensure_node() {
+  local tools=$PWD/target/tools
+  if is_node node && have npm; then return 0; fi
+  if is_node "$tools/node_modules/.bin/node" && have npm; then
+    PATH="$tools/node_modules/.bin:$PATH"
+    return 0
+  fi
   ensure node nodejs npm
   ensure npm npm
+  is_node node && return 0
+  if is_root && have apt-get; then
+    say "installing Node 20 in target/tools, since $(node --version) is too old"
+    mkdir -p "$tools"
+    npm install --prefix "$tools" --no-audit --no-fund --no-save node@20 >&2 || true
+  fi
+  PATH="$tools/node_modules/.bin:$PATH"
+  is_node node ||
+    fail "Node 20.19 or later (22.12 or later) is needed; type: npm install --prefix target/tools node@20"
+}
+
+is_node() {
+  "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number);
+    process.exit((a === 20 && b >= 19) || (a === 22 && b >= 12) || a > 22 ? 0 : 1)' 2>/dev/null
 }
 
 # The directory of a Postgres of version 15 or later, the one named first, then the newest; prints it.
@@ -124,8 +145,10 @@ random_text() {
 cluster_start() {
   local dir=$1 port try
   if [ ! -f "$dir/data/PG_VERSION" ]; then
-    as_server rm -rf "$dir/data"
-    cluster_init "$dir"
+    as_server rm -rf "$dir/data" "$dir/new"
+    cluster_init "$dir" "$dir/new"
+    # In one step: what an interrupt left half-made is never taken for a cluster.
+    as_server mv "$dir/new" "$dir/data"
   fi
   if ! as_server "$PG_BIN/pg_ctl" status -D "$dir/data" >/dev/null 2>&1; then
     for try in 1 2 3 4 5; do
@@ -139,11 +162,11 @@ cluster_start() {
 }
 
 cluster_init() {
-  local dir=$1
+  local dir=$1 data=$2
   as_server sh -c "umask 077; printf %s '$(random_text)' >'$dir/password'"
   as_server "$PG_BIN/initdb" --username=frontrow --auth=scram-sha-256 --pwfile="$dir/password" \
-    --encoding=UTF8 --locale=C -D "$dir/data" >/dev/null || fail "initdb failed in $dir"
-  as_server sh -c "cat >>'$dir/data/postgresql.conf'" <<'CONF'
+    --encoding=UTF8 --locale=C -D "$data" >/dev/null || fail "initdb failed in $dir"
+  as_server sh -c "cat >>'$data/postgresql.conf'" <<'CONF'
 wal_level = logical
 max_wal_senders = 16
 max_replication_slots = 16
@@ -154,7 +177,7 @@ listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 CONF
   # Single-user mode: the database is there before anyone can connect.
-  echo 'create database frontrow' | as_server "$PG_BIN/postgres" --single -D "$dir/data" postgres >/dev/null 2>&1 ||
+  echo 'create database frontrow' | as_server "$PG_BIN/postgres" --single -D "$data" postgres >/dev/null 2>&1 ||
     fail "the database could not be made in $dir"
 }
 
