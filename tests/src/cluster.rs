@@ -94,7 +94,7 @@ fn start(dir: &Path, settings: &str) -> u16 {
 fn watch(run: u32, dir: &Path) {
     const SCRIPT: &str = r#"
         while kill -0 "$1" 2>/dev/null; do sleep 1; done
-        for file in "$2"/processes/*; do [ -e "$file" ] && kill -9 -- "-${file##*/}"; done
+        for file in "$2"/processes/*; do [ -e "$file" ] && kill -s KILL -- "-${file##*/}"; done
         for file in "$2"/data/postmaster.pid "$2"/cluster-*/data/postmaster.pid; do
             [ -e "$file" ] && kill -QUIT "$(head -n 1 "$file")"
         done

@@ -78,18 +78,20 @@ impl Process {
 
     /// Ctrl-C: the interrupt signal to the whole group, as a terminal sends it.
     pub fn interrupt(&self) {
-        self.signal("-INT");
+        self.signal("INT");
     }
 
     /// `kill -9` of the whole group, and the wait for its end.
     pub async fn kill(&mut self) {
-        self.signal("-KILL");
+        self.signal("KILL");
         self.end().await;
     }
 
     fn signal(&self, signal: &str) {
         let group = format!("-{}", self.child.id());
-        Command::new("kill").args([signal, "--", &group]).stderr(Stdio::null()).status().unwrap();
+        // The shell's own: a small machine has no program of that name.
+        let kill = ["-c", r#"kill -s "$1" -- "$2""#, "kill", signal, &group];
+        Command::new("sh").args(kill).stderr(Stdio::null()).status().unwrap();
     }
 }
 
@@ -100,7 +102,7 @@ impl Drop for Process {
             std::io::Write::write_all(&mut std::io::stderr(), self.output().as_bytes()).ok();
         }
         if self.poll().is_none() {
-            self.signal("-KILL");
+            self.signal("KILL");
             self.child.wait().ok();
         }
         fs::remove_file(&self.registered).ok();

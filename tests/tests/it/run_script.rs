@@ -17,8 +17,11 @@ fn run(data: &Path) -> Process {
 
 /// Command lines of processes that name the directory.
 fn processes_on(data: &Path) -> Vec<String> {
-    let output = Command::new("ps").args(["-eo", "args="]).output().unwrap();
-    let (text, data) = (String::from_utf8(output.stdout).unwrap(), data.to_str().unwrap());
+    // A small machine has no ps, and one without /proc has.
+    let script = r#"if [ -d /proc/self ]; then for p in /proc/[0-9]*; do tr '\0' ' ' <"$p/cmdline"; echo; done; else ps -eo args=; fi"#;
+    let output = Command::new("sh").args(["-c", script]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let data = data.to_str().unwrap();
     text.lines().filter(|line| line.contains(data)).map(str::to_owned).collect()
 }
 
