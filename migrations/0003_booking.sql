@@ -38,7 +38,8 @@ alter table lane add constraint lane_stands_on_its_log
 create table hold (
     event_id uuid not null,
     hold_id uuid not null,
-    user_id uuid not null references account,
+    -- Not a foreign key: it would lock the buyer's account row in every hold. Orders and tickets have one.
+    user_id uuid not null,
     seq bigint not null,
     idem_key text not null check (length(idem_key) between 1 and 200),
     request_hash bytea not null check (length(request_hash) = 32),
@@ -99,7 +100,6 @@ create table claim (
     foreign key (event_id, order_id) references orders (event_id, order_id),
     foreign key (event_id, seq) references lane_log (event_id, seq)
 ) with (fillfactor = 50);
-create index claim_hold on claim (event_id, hold_id);
 
 create table ticket (
     event_id uuid not null,
@@ -125,8 +125,8 @@ create index ticket_order on ticket (event_id, order_id);
 create index ticket_holder on ticket (holder, event_id);
 
 create table buyer_quota (
-    event_id uuid not null references event,
-    user_id uuid not null references account,
+    event_id uuid not null,
+    user_id uuid not null,
     seats integer not null,
     seat_limit integer not null,
     primary key (event_id, user_id),

@@ -24,7 +24,7 @@ const TICK: Duration = Duration::from_millis(25);
 const TICK_CROWDED: Duration = Duration::from_millis(500);
 const SEGMENTS_CROWDED: usize = 48;
 /// From one batch of availability to the next: of an event's changes within it only the last is written.
-const APPEND: Duration = Duration::from_millis(10);
+const APPEND: Duration = Duration::from_millis(20);
 /// How often at most the disk is synced for what was published.
 const SETTLE: Duration = Duration::from_millis(200);
 /// An index whose documents did not change still says how far it is: after so long, or so many bytes of log.

@@ -9,10 +9,10 @@ use std::time::Duration;
 use tests::{Database, Server, catalog};
 use uuid::Uuid;
 
-const SEATS: u32 = 60_000;
-const BUYERS: u32 = 128;
-const CONNECTIONS: usize = 128;
-const SECONDS: u64 = 6;
+const SEATS: u32 = 120_000;
+const BUYERS: u32 = 512;
+const CONNECTIONS: usize = 512;
+const SECONDS: u64 = 8;
 
 pub(crate) async fn run() -> anyhow::Result<()> {
     let database = Database::migrated().await;
@@ -68,10 +68,10 @@ async fn three_statement_holds(database: &Database) -> anyhow::Result<f64> {
              insert into bench_seat select n, null from generate_series(0, {SEATS} * 4) n;
              create table bench_quota (user_id int primary key, seats int not null);
              insert into bench_quota select n, 0 from generate_series(0, 9999) n;
-             create table bench_hold (hold_id bigint generated always as identity primary key, seat_no int not null, user_id int not null);
-             vacuum analyze bench_seat;"
+             create table bench_hold (hold_id bigint generated always as identity primary key, seat_no int not null, user_id int not null);"
         ))
         .await?;
+    client.batch_execute("vacuum analyze").await?;
     let mut script = tempfile::NamedTempFile::new()?;
     writeln!(
         script,

@@ -18,7 +18,7 @@ use std::time::Duration;
 fn main() -> anyhow::Result<()> {
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let wanted = |name: &str| asked.is_empty() || asked.iter().any(|one| one == name);
-    let built = Command::new(env!("CARGO")).args(["build", "--release", "--bins"]).status()?;
+    let built = Command::new(env!("CARGO")).args(["build", "--release", "--workspace", "--bins"]).status()?;
     anyhow::ensure!(built.success(), "the release binaries do not build");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     println!("{:<58}{:>14}{:>22}{:>10}", "figure", "measured", "beside", "ratio");
