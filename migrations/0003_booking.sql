@@ -133,7 +133,8 @@ create table buyer_quota (
     constraint buyer_quota_limit check (seats between 0 and seat_limit)
 ) with (fillfactor = 50);
 
--- What search's overlay is fed from; written in the transaction of the batch. `version` is the lane's seq.
+-- What search's overlay is fed from; written in the transaction of the batch, or of the change of terms. `version` is the lane's
+-- seq and terms together: either makes it grow.
 create table availability (
     event_id uuid primary key references event,
     slot integer not null unique references event (slot),

@@ -10,6 +10,7 @@ mod lane;
 mod order;
 mod plans;
 mod reservation;
+mod restate;
 mod seats;
 mod shell;
 mod table;
@@ -24,5 +25,6 @@ pub use reservation::{
     Ask, BestAvailable, Closed, ExtendError, HoldState, ReleaseError, Reservation, ReserveError, ReserveRequest,
     ReservedSeat,
 };
+pub use restate::restate_availability;
 pub use seats::board::Subscription;
 pub use seats::{SeatDelta, SeatState, SeatStates, SeatUpdate, SeatsError, SeatsSince};

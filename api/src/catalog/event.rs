@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use garde::Validate;
 use jiff::Timestamp;
-use model::{ArtistId, Currency, EventId, TierNo, VenueId};
+use model::{ArtistId, Currency, EventId, SeatPlan, TierNo, VenueId};
 use search::document::{EventDocument, Status, Tier};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -146,9 +146,9 @@ async fn create(
     let mut db = app.pool.acquire().await?;
     let mut transaction = db.begin().await?;
     let mut fields = new_fields(&body)?;
-    settle(&mut transaction, &body, &mut fields).await?;
+    let plan = settle(&mut transaction, &body, &mut fields).await?;
     record::insert(&mut transaction, event_id, organizer.0.user_id, &fields).await.map_err(refusal)?;
-    let event = finish(&mut transaction, event_id, body).await?;
+    let event = finish(&mut transaction, event_id, body, plan.as_ref()).await?;
     transaction.commit().await?;
     Written::after_commit(&mut db, StatusCode::CREATED, event.version, event).await
 }
@@ -215,10 +215,13 @@ async fn apply(
         return Err(Problem::forbidden("this event belongs to another organizer"));
     }
     if_match.check(version)?;
+    if body.tiers.is_none() && body.layout_hash.as_ref().is_some_and(|named| *named != fields.layout_hash) {
+        return Err(Problem::invalid("tiers", "are needed with another seat plan"));
+    }
     overlay(&body, &mut fields);
-    settle(&mut transaction, &body, &mut fields).await?;
+    let plan = settle(&mut transaction, &body, &mut fields).await?;
     record::update(&mut transaction, event_id, version, &fields).await.map_err(refusal)?;
-    let event = finish(&mut transaction, event_id, body).await?;
+    let event = finish(&mut transaction, event_id, body, plan.as_ref()).await?;
     transaction.commit().await?;
     Written::after_commit(&mut db, StatusCode::OK, event.version, event).await
 }
@@ -290,6 +293,12 @@ fn overlay(body: &EventBody, fields: &mut Fields) {
     set(&mut fields.works, body.works.as_ref().map(|works| json!(works)).as_ref());
     fields.image = body.image.clone().or(fields.image.take());
     set(&mut fields.status, body.status.as_ref());
+    // A sale that ended with the doors opening still does when they open another day.
+    if let Some(starts_at) = body.starts_at
+        && fields.sale_closes_at == fields.starts_at
+    {
+        fields.sale_closes_at = starts_at;
+    }
     set(&mut fields.starts_at, body.starts_at.as_ref());
     fields.ends_at = body.ends_at.or(fields.ends_at);
     set(&mut fields.layout_hash, body.layout_hash.as_ref());
@@ -300,20 +309,24 @@ fn overlay(body: &EventBody, fields: &mut Fields) {
     set(&mut fields.buyer_limit, body.buyer_limit.as_ref());
 }
 
-/// Checks what needs more than one field, and takes the capacity from the plan.
-async fn settle(db: &mut PgConnection, body: &EventBody, fields: &mut Fields) -> Result<(), Problem> {
+/// Checks what needs more than one field, and takes the capacity from the plan; gives the plan where plan or prices change.
+async fn settle(db: &mut PgConnection, body: &EventBody, fields: &mut Fields) -> Result<Option<SeatPlan>, Problem> {
     if fields.ends_at.is_some_and(|end| end <= fields.starts_at) {
         return Err(Problem::invalid("ends_at", "is after starts_at"));
     }
     if fields.sale_opens_at >= fields.sale_closes_at {
         return Err(Problem::invalid("sale_closes_at", "is after sale_opens_at"));
     }
+    if fields.sale_closes_at > fields.ends_at.unwrap_or(fields.starts_at) {
+        return Err(Problem::invalid("sale_closes_at", "is not after the event"));
+    }
     if body.layout_hash.is_none() && body.tiers.is_none() {
-        return Ok(());
+        return Ok(None);
     }
     let plan = record::plan(db, &fields.layout_hash).await?;
-    let (capacity, tier_count) = plan.ok_or_else(|| Problem::invalid("layout_hash", "names no seat plan"))?;
-    fields.capacity = capacity;
+    let plan = plan.ok_or_else(|| Problem::invalid("layout_hash", "names no seat plan"))?;
+    fields.capacity = i32::try_from(plan.capacity()).unwrap_or(i32::MAX);
+    let tier_count = plan.tiers.len();
     let mut seen = std::collections::HashSet::new();
     for (i, tier) in body.tiers.iter().flatten().enumerate() {
         if usize::from(tier.tier) >= tier_count {
@@ -326,11 +339,16 @@ async fn settle(db: &mut PgConnection, body: &EventBody, fields: &mut Fields) ->
             return Err(Problem::invalid(&format!("tiers[{i}].tier"), "stands twice"));
         }
     }
-    Ok(())
+    Ok(Some(plan))
 }
 
 /// Writes the bill and the prices, and reads the whole event back.
-async fn finish(db: &mut PgConnection, event_id: EventId, body: EventBody) -> Result<EventDocument, Problem> {
+async fn finish(
+    db: &mut PgConnection,
+    event_id: EventId,
+    body: EventBody,
+    plan: Option<&SeatPlan>,
+) -> Result<EventDocument, Problem> {
     if let Some(artists) = body.artists {
         let (ids, roles): (Vec<_>, Vec<_>) =
             artists.into_iter().map(|billing| (billing.artist_id, billing.role)).unzip();
@@ -347,6 +365,9 @@ async fn finish(db: &mut PgConnection, event_id: EventId, body: EventBody) -> Re
             .map(|tier| Tier { tier: tier.tier, name: tier.name.trim().to_owned(), price: tier.price })
             .collect();
         record::replace_tiers(db, event_id, &tiers).await?;
+    }
+    if let Some(plan) = plan {
+        booking::restate_availability(db, event_id, plan).await?;
     }
     record::read(db, event_id).await?.ok_or_else(no_such_event)
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
-use model::{ArtistId, EventId, UserId, VenueId};
+use model::{ArtistId, EventId, SeatPlan, UserId, VenueId};
 use search::document::{Credit, EventDocument, Status, Tier, VenueRow};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -191,17 +191,11 @@ pub(super) async fn replace_tiers(db: &mut PgConnection, event_id: EventId, tier
     Ok(())
 }
 
-/// Capacity and tier count of a seat plan; the seats themselves are not parsed.
-pub(super) async fn plan(db: &mut PgConnection, layout_hash: &str) -> Result<Option<(i32, usize)>, sqlx::Error> {
-    #[derive(serde::Deserialize)]
-    struct Tiers {
-        tiers: Vec<serde::de::IgnoredAny>,
-    }
-    let row = sqlx::query!("select capacity, plan from layout where layout_hash = $1", layout_hash);
-    Ok(row.fetch_optional(db).await?.map(|row| {
-        let tiers = serde_json::from_slice(&row.plan).map_or(0, |plan: Tiers| plan.tiers.len());
-        (row.capacity, tiers)
-    }))
+/// A seat plan.
+pub(super) async fn plan(db: &mut PgConnection, layout_hash: &str) -> Result<Option<SeatPlan>, sqlx::Error> {
+    let row = sqlx::query!("select plan from layout where layout_hash = $1", layout_hash);
+    let row = row.fetch_optional(db).await?;
+    row.map(|row| SeatPlan::parse(&row.plan).map_err(|error| sqlx::Error::Decode(error.into()))).transpose()
 }
 
 /// The whole event as Postgres has it now, in the shape the index keeps.

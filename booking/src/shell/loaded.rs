@@ -34,7 +34,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The seat map's version: grows with every batch and every change of terms.
+    /// The version of the seat map and of the availability: grows with every batch and every change of terms.
     pub(super) fn version(&self) -> u64 {
         u64::try_from(self.seq + self.terms).unwrap_or_default()
     }

@@ -60,7 +60,7 @@ pub(super) async fn write(
         batch.orders(&changes, lane);
         batch.claims(&changes, lane, next.seq);
         batch.steps(&changes);
-        batch.counts(&changes, lane, next.seq);
+        batch.counts(&changes, lane, next.version());
         // Polled in this order, so sent in this order, before any answer is waited for.
         let (started, clock, counted) = futures::join!(begin, advance, try_join_all(batch.sent));
         started?;
@@ -207,7 +207,7 @@ impl<'a> Batch<'a> {
         self.push(&statements.outbox_insert, topics.len(), vec![Box::new(topics), Box::new(payments)]);
     }
 
-    fn counts(&mut self, changes: &Changes, lane: &Lane, seq: i64) {
+    fn counts(&mut self, changes: &Changes, lane: &Lane, version: u64) {
         let statements = &self.connection.statements;
         let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
         let users: Vec<Uuid> = changes.buyers.iter().map(|user| user.0).collect();
@@ -218,7 +218,7 @@ impl<'a> Batch<'a> {
             let (total, left) = (number(lane.seats_total()), number(lane.seats_left()));
             let parameters: Parameters = vec![
                 Box::new(lane.terms().slot),
-                Box::new(seq),
+                Box::new(i64::try_from(version).unwrap_or(i64::MAX)),
                 Box::new(total),
                 Box::new(left),
                 Box::new(lane.price_min()),

@@ -1,4 +1,4 @@
-//! What an event's seat map shows, read from its event, tiers, lane and claims.
+//! What an event's seat map shows, read from its event, tiers, lane and claims; and its availability under changed terms.
 
 use model::EventId;
 use sqlx::PgConnection;
@@ -31,4 +31,41 @@ pub(crate) async fn claims(connection: &mut PgConnection, event: EventId) -> sql
     let rows =
         sqlx::query!("select seat_no, kind from claim where event_id = $1", event.0).fetch_all(connection).await?;
     Ok(rows.into_iter().map(|row| (row.seat_no, row.kind == 1)).collect())
+}
+
+/// Makes the lane when there is none, so that its terms have a version.
+pub(crate) async fn make_lane(connection: &mut PgConnection, event: EventId) -> sqlx::Result<()> {
+    sqlx::query!("insert into lane (event_id) values ($1) on conflict do nothing", event.0).execute(connection).await?;
+    Ok(())
+}
+
+/// What search shows of the seats until the next batch.
+#[derive(Debug)]
+pub(crate) struct Restated {
+    pub(crate) seats_total: i32,
+    pub(crate) seats_left: i32,
+    pub(crate) price_min: Option<i64>,
+}
+
+/// Writes the availability under the lane's present version.
+pub(crate) async fn restate(connection: &mut PgConnection, event: EventId, now: &Restated) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into availability (event_id, slot, version, seats_total, seats_left, price_min)
+        select e.event_id, e.slot, l.seq + l.terms, $2, $3, $4 from event e join lane l using (event_id) where e.event_id = $1
+        on conflict (event_id) do update set version = excluded.version, seats_total = excluded.seats_total,
+            seats_left = excluded.seats_left, price_min = excluded.price_min",
+        event.0,
+        now.seats_total,
+        now.seats_left,
+        now.price_min
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The tiers for sale and what they cost.
+pub(crate) async fn prices(connection: &mut PgConnection, event: EventId) -> sqlx::Result<Vec<(i16, i64)>> {
+    let rows = sqlx::query!("select tier, price from event_tier where event_id = $1", event.0);
+    Ok(rows.fetch_all(connection).await?.into_iter().map(|row| (row.tier, row.price)).collect())
 }

@@ -147,7 +147,10 @@ async fn an_organizer_writes_the_catalog_and_reads_it_in_search() {
     .await;
     let venue = json!({"name": "Gewandhaus", "city": "Leipzig", "country": "DE", "timezone": "Europe/Berlin"});
     let venue = organizer.post("/venue", &venue).await.expect(201);
-    let plan = serde_json::to_value(catalog::plan(20)).unwrap();
+    let mut plan = catalog::plan(20);
+    plan.tiers.push("Not for sale".to_owned());
+    plan.sections[0].rows[1].seats.iter_mut().for_each(|seat| seat.tier = 1);
+    let plan = serde_json::to_value(plan).unwrap();
     let layout = organizer.post("/layout", &plan).await.expect(201);
     let event = json!({
         "title": "Piano Trio in G minor", "venue_id": venue["venue_id"], "starts_at": "2030-05-01T18:00:00Z",
@@ -160,6 +163,7 @@ async fn an_organizer_writes_the_catalog_and_reads_it_in_search() {
     let path = format!("/event/{}", text(&made["event_id"]));
     let found = organizer.get(&format!("/event?artist=Clara%20Wieck&min_lsn={lsn}")).await.expect(200);
     assert_eq!(found["hits"][0]["event_id"], made["event_id"]);
+    shows(&organizer, &path, (10, 2_500)).await;
 
     let change = json!({"title": "Piano Trio, Op. 17"});
     let request = organizer.request(Method::PUT, &path).header("if-match", &etag).json(&change);
@@ -170,9 +174,24 @@ async fn an_organizer_writes_the_catalog_and_reads_it_in_search() {
 
     let body = json!({"event_id": made["event_id"], "seats": [0]});
     drop(organizer.post_new("/ticket/reserve", &body).await.expect(201));
+    shows(&organizer, &path, (9, 2_500)).await;
+    let dearer =
+        json!({"tiers": [{"tier": 0, "name": "All", "price": 3_000}, {"tier": 1, "name": "Rear", "price": 2_800}]});
+    drop(organizer.put(&path, &dearer).await.expect(200));
+    shows(&organizer, &path, (19, 2_800)).await;
     organizer.put(&path, &json!({"currency": "CHF"})).await.problem(409, "has-sales").as_object().unwrap();
     let cancelled = organizer.delete(&path).await.expect(200);
     assert_eq!(cancelled["status"], "cancelled");
     let closed = json!({"event_id": made["event_id"], "seats": [1]});
     organizer.post_new("/ticket/reserve", &closed).await.problem(409, "not-on-sale").as_object().unwrap();
+}
+
+/// Waits until search shows an event with so many seats left, from such a price.
+async fn shows(visitor: &Client, path: &str, (seats_left, price_min): (u64, u64)) {
+    let search = path.replace("/event/", "/event?event_id=");
+    until("search shows what is for sale", || async {
+        let hit = visitor.get(&search).await.expect(200)["hits"][0].clone();
+        (hit["seats_left"] == seats_left && hit["price_min"] == price_min).then_some(())
+    })
+    .await;
 }
