@@ -108,10 +108,25 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if holds_nul(text) {
         return Err(bad("a string holds U+0000, which no field takes".to_owned()));
     }
-    serde_json::from_str(text).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => Problem::invalid("", error.to_string()),
+    let wrong = |error: serde_json::Error| match error.classify() {
+        serde_json::error::Category::Data => {
+            let message = error.to_string();
+            Problem::invalid(field_named_in(&message), &message)
+        }
         _ => bad(error.to_string()),
-    })
+    };
+    // Serde's structs would take a list of their fields' values too.
+    if !text.trim_start().starts_with('{') {
+        serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(wrong)?;
+        return Err(Problem::invalid("", "the body is an object"));
+    }
+    serde_json::from_str(text).map_err(wrong)
+}
+
+/// The field that serde's message about a missing or unknown one puts between backticks; empty for other messages.
+fn field_named_in(message: &str) -> &str {
+    let named = message.strip_prefix("missing field `").or_else(|| message.strip_prefix("unknown field `"));
+    named.and_then(|rest| rest.split('`').next()).unwrap_or_default()
 }
 
 /// The deepest bracket, strings aside.

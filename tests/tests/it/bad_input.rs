@@ -22,12 +22,13 @@ async fn bodies_that_are_no_request_are_refused() {
     let buyer = server.buyer().await;
     let tower = [b"[".repeat(50_000), b"]".repeat(50_000)].concat();
     let huge = format!("{{\"email\":\"{}\"}}", "a".repeat(1 << 20)).into_bytes();
-    let bodies: [(&str, Vec<u8>, u16); 9] = [
+    let bodies: [(&str, Vec<u8>, u16); 10] = [
         ("nothing", Vec::new(), 400),
         ("no JSON", b"{".to_vec(), 400),
         ("bad UTF-8", b"{\"email\":\"\xff\"}".to_vec(), 400),
         ("deep nesting", tower, 400),
         ("oversize", huge, 413),
+        ("a list of the fields' values", br#"["a@b.co","0123456789","A"]"#.to_vec(), 422),
         ("an unknown field", br#"{"email":"a@b.co","password":"0123456789","name":"A","admin":true}"#.to_vec(), 422),
         ("another type", b"[]".to_vec(), 422),
         ("U+0000", br#"{"email":"a@b.co","password":"0123456789","name":"A\u0000"}"#.to_vec(), 400),
