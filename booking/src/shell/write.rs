@@ -214,7 +214,8 @@ impl<'a> Batch<'a> {
         let seats: Vec<i32> = changes.buyers.iter().map(|user| number(lane.seats_of(*user) as usize)).collect();
         let limit = number(lane.terms().buyer_limit as usize);
         self.push(&statements.quota_upsert, users.len(), vec![Box::new(limit), Box::new(users), Box::new(seats)]);
-        if !changes.claims.is_empty() {
+        // Nothing for sale and nothing sold: there is no availability to show, and the table takes none.
+        if !changes.claims.is_empty() && lane.seats_total() > 0 {
             let (total, left) = (number(lane.seats_total()), number(lane.seats_left()));
             let parameters: Parameters = vec![
                 Box::new(lane.terms().slot),
