@@ -14,6 +14,7 @@ pub use token::{SESSION_TTL_S, sweep};
 
 use crate::app::App;
 use crate::extract::Json;
+use crate::line::{Line, line};
 use crate::problem::{Problem, ProblemBody, violates};
 use crate::session::{self, Session};
 use axum::extract::{ConnectInfo, State};
@@ -41,16 +42,16 @@ struct NewAccount {
     #[garde(length(chars, min = 10, max = 1000))]
     #[schema(min_length = 10)]
     password: String,
-    #[garde(custom(is_name))]
-    name: String,
+    #[garde(custom(line(200)))]
+    name: Line,
 }
 
 /// What `PUT /user` takes; a new email or password needs the current password.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct AccountChange {
-    #[garde(inner(custom(is_name)))]
-    name: Option<String>,
+    #[garde(inner(custom(line(200))))]
+    name: Option<Line>,
     #[garde(email, length(chars, max = 254))]
     email: Option<String>,
     #[garde(length(chars, min = 10, max = 1000))]
@@ -78,18 +79,6 @@ struct SignedIn {
     user: Account,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes its context so")]
-fn is_name(name: &str, _: &()) -> garde::Result {
-    let length = name.trim().chars().count();
-    if !(1..=200).contains(&length) {
-        return Err(garde::Error::new("is 1 to 200 characters"));
-    }
-    if name.chars().any(char::is_control) {
-        return Err(garde::Error::new("has no control characters"));
-    }
-    Ok(())
-}
-
 fn normalised(email: &str) -> String {
     email.trim().to_lowercase()
 }
@@ -108,7 +97,7 @@ async fn create(
 ) -> Result<(StatusCode, axum::Json<Account>), Problem> {
     let hash = app.passwords.hash(new.password).await?;
     let mut db = app.pool.acquire().await?;
-    let account = record::insert(&mut db, &normalised(&new.email), new.name.trim(), &hash).await;
+    let account = record::insert(&mut db, &normalised(&new.email), &new.name, &hash).await;
     match account {
         Ok(account) => Ok((StatusCode::CREATED, axum::Json(account))),
         Err(error) if violates(&error, "account_email_key") => Err(email_taken()),
@@ -143,11 +132,8 @@ async fn change(
         Some(password) => Some(app.passwords.hash(password).await?),
         None => None,
     };
-    let changes = Changes {
-        name: change.name.as_deref().map(str::trim).map(str::to_owned),
-        email: change.email.as_deref().map(normalised),
-        password_hash,
-    };
+    let changes =
+        Changes { name: change.name.map(String::from), email: change.email.as_deref().map(normalised), password_hash };
     let mut transaction = app.pool.begin().await?;
     let account = match record::update(&mut transaction, session.user_id, &changes).await {
         Err(error) if violates(&error, "account_email_key") => return Err(email_taken()),

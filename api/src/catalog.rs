@@ -24,19 +24,6 @@ pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().merge(venue::router()).merge(artist::router()).merge(layout::router()).merge(event::router())
 }
 
-/// Text of 1 to `max` characters without control characters.
-fn text(max: usize) -> impl FnOnce(&String, &()) -> garde::Result {
-    move |text, ()| {
-        if !(1..=max).contains(&text.trim().chars().count()) {
-            return Err(garde::Error::new(format!("is 1 to {max} characters")));
-        }
-        if text.chars().any(|c| c.is_control() && c != '\n') {
-            return Err(garde::Error::new("has no control characters"));
-        }
-        Ok(())
-    }
-}
-
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes its context so")]
 fn is_country(code: &str, _: &()) -> garde::Result {
     if code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase()) {

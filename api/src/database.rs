@@ -2,9 +2,10 @@
 //!
 //! Each fault is one sentence that says what to do; nothing is changed but by `migrate`.
 
-use sqlx::PgPool;
+use model::Lsn;
 use sqlx::migrate::{Migrate as _, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool};
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -120,6 +121,15 @@ async fn check_version(pool: &PgPool) -> Result<(), DatabaseError> {
 
 async fn setting(pool: &PgPool, name: &str) -> Result<String, sqlx::Error> {
     sqlx::query_scalar!(r#"select current_setting($1) as "setting!""#, name).fetch_one(pool).await
+}
+
+/// How far the write-ahead log is now: at or after everything that was committed before the question.
+///
+/// # Errors
+/// When the database fails.
+pub async fn log_end(db: &mut PgConnection) -> Result<Lsn, sqlx::Error> {
+    let lsn = sqlx::query_scalar!(r#"select pg_current_wal_insert_lsn()::text as "lsn!""#).fetch_one(db).await?;
+    lsn.parse().map_err(|error: model::ParseLsnError| sqlx::Error::Decode(error.into()))
 }
 
 /// Brings the tables to this version. Safe to run by several at once and again.

@@ -4,6 +4,7 @@ use crate::problem::Problem;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::{HeaderMap, StatusCode, header, request::Parts};
 use bytes::Bytes;
+use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::str::FromStr;
@@ -25,8 +26,8 @@ where
 {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let bytes = json_body(request, state).await?;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let bytes = json_body(request, BODY_BYTES_MAX).await?;
         let value: T = parse(&bytes)?;
         value.validate()?;
         Ok(Self(value))
@@ -44,9 +45,9 @@ where
 {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let says_json = is_json(request.headers());
-        let bytes = body(request, state).await?;
+        let bytes = body(request, BODY_BYTES_MAX).await?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
@@ -68,24 +69,25 @@ fn not_json() -> Problem {
 ///
 /// # Errors
 /// 415 for another content type; 413 when it is larger; 400 when the connection broke.
-pub async fn json_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+pub async fn json_body(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
     if !is_json(request.headers()) {
         return Err(not_json());
     }
-    body(request, state).await
+    body(request, bytes_max).await
 }
 
 /// Reads a whole body within the limit.
 ///
 /// # Errors
 /// 413 when it is larger; 400 when the connection broke.
-pub async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large")
-                .with("limit_bytes", json!(BODY_BYTES_MAX))
+pub async fn body(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
+    axum::body::to_bytes(request.into_body(), bytes_max).await.map_err(|error| {
+        let mut causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+        if causes.any(<dyn std::error::Error>::is::<LengthLimitError>) {
+            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large")
+                .with("limit_bytes", json!(bytes_max));
         }
-        _ => Problem::new(StatusCode::BAD_REQUEST, "bad-body", "The body could not be read"),
+        Problem::new(StatusCode::BAD_REQUEST, "bad-body", "The body could not be read")
     })
 }
 
@@ -108,25 +110,32 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if holds_nul(text) {
         return Err(bad("a string holds U+0000, which no field takes".to_owned()));
     }
-    let wrong = |error: serde_json::Error| match error.classify() {
-        serde_json::error::Category::Data => {
-            let message = error.to_string();
-            Problem::invalid(field_named_in(&message), &message)
-        }
-        _ => bad(error.to_string()),
-    };
     // Serde's structs would take a list of their fields' values too.
     if !text.trim_start().starts_with('{') {
-        serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(wrong)?;
+        serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|error| bad(error.to_string()))?;
         return Err(Problem::invalid("", "the body is an object"));
     }
-    serde_json::from_str(text).map_err(wrong)
+    serde_json::from_str(text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Problem::invalid(&field_at_fault::<T>(text), error.to_string()),
+        _ => bad(error.to_string()),
+    })
 }
 
-/// The field that serde's message about a missing or unknown one puts between backticks; empty for other messages.
-fn field_named_in(message: &str) -> &str {
-    let named = message.strip_prefix("missing field `").or_else(|| message.strip_prefix("unknown field `"));
-    named.and_then(|rest| rest.split('`').next()).unwrap_or_default()
+/// Where in a body that is no `T` the fault is, as garde names places: `tiers[0].price`. Only asked of a body that was refused,
+/// since keeping track of the place costs more than parsing.
+fn field_at_fault<T: DeserializeOwned>(text: &str) -> String {
+    let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_str(text)) else {
+        return String::new();
+    };
+    let path = Some(error.path().to_string()).filter(|path| path != ".").unwrap_or_default();
+    let message = error.inner().to_string();
+    // A missing field has no place of its own: serde puts it between backticks.
+    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match missing {
+        Some(field) if path.is_empty() => field.to_owned(),
+        Some(field) => format!("{path}.{field}"),
+        None => path,
+    }
 }
 
 /// The deepest bracket, strings aside.
@@ -225,6 +234,34 @@ mod tests {
         assert!(!holds_nul(r#""a\\u0000""#));
         assert!(holds_nul(r#""\\\u0000""#));
         assert!(!holds_nul(r#""u0000""#));
+    }
+
+    #[test]
+    fn a_refused_field_is_named_by_its_place() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Body {
+            #[expect(dead_code, reason = "only parsed")]
+            tiers: Vec<Tier>,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Tier {
+            #[expect(dead_code, reason = "only parsed")]
+            price: i64,
+        }
+        for (body, field) in [
+            (r"{}", "tiers"),
+            (r#"{"tiers":7}"#, "tiers"),
+            (r#"{"tiers":[{"price":1},{"price":"free"}]}"#, "tiers[1].price"),
+            (r#"{"tiers":[{"price":1e999}]}"#, ""),
+            (r#"{"tiers":[{}]}"#, "tiers[0].price"),
+            (r#"{"tiers":[{"price":1,"name":""}]}"#, "tiers[0].name"),
+            (r#"{"tiers":[],"color":1}"#, "color"),
+        ] {
+            let problem = parse::<Body>(body.as_bytes()).unwrap_err();
+            assert_eq!(problem.body()["errors"][0]["field"].as_str().unwrap_or_default(), field, "{body}");
+        }
     }
 
     #[test]

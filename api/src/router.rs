@@ -1,12 +1,10 @@
 //! The routes and what wraps them all: limits, compression, panics, and what `edge` adds.
 
 use crate::app::App;
-use crate::extract::BODY_BYTES_MAX;
 use crate::openapi::{self, DescribeError};
 use crate::problem::Problem;
 use crate::{account, buy, catalog, edge, find, ops, order, pages, payment, reserve, sandbox, seats, ticket};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -27,7 +25,6 @@ pub fn router(app: App) -> Result<Router, DescribeError> {
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(app.clone(), pages::dress))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(from_fn_with_state(app.clone(), edge::wrap))
         .layer(CompressionLayer::new().quality(CompressionLevel::Precise(4)))

@@ -6,8 +6,10 @@ mod id;
 mod lsn;
 mod money;
 mod seat_plan;
+mod text;
 
 pub use id::{ArtistId, EventId, HoldId, OrderId, PaymentId, TicketId, UserId, VenueId};
 pub use lsn::{Lsn, ParseLsnError};
 pub use money::{Currency, Money, ParseCurrencyError};
 pub use seat_plan::{LayoutHash, PlanError, Row, SEATS_MAX, Seat, SeatNo, SeatPlan, Section, TierNo};
+pub use text::is_one_line;

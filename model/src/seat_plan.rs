@@ -19,6 +19,10 @@ pub type LayoutHash = String;
 /// The largest plan: seats per event.
 pub const SEATS_MAX: usize = 200_000;
 
+/// The longest name of a plan, and the longest name or label within one, in characters.
+const NAME_CHARS_MAX: usize = 300;
+const LABEL_CHARS_MAX: usize = 100;
+
 /// A plan. `x` and `y` are in metres from the plan's top-left corner; the stage is at the top unless `stage` says otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -114,12 +118,37 @@ pub enum PlanError {
         /// The name.
         name: String,
     },
+    /// A name is missing, too long or more than a line.
+    #[error("{path} is one line of {min} to {max} characters")]
+    Text {
+        /// Where.
+        path: String,
+        /// Fewest characters.
+        min: usize,
+        /// Most characters.
+        max: usize,
+    },
     /// A coordinate or size is not a finite number of metres.
     #[error("{path}: not a place on the plan")]
     Geometry {
         /// Where.
         path: String,
     },
+}
+
+impl PlanError {
+    /// The place in the plan that is wrong; empty when it is the whole.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Json(_) | Self::Capacity(_) => "",
+            Self::Numbering { path, .. }
+            | Self::Tier { path, .. }
+            | Self::Duplicate { path, .. }
+            | Self::Text { path, .. }
+            | Self::Geometry { path } => path,
+        }
+    }
 }
 
 impl SeatPlan {
@@ -145,10 +174,15 @@ impl SeatPlan {
         if !sizes.into_iter().all(|metres| metres.is_finite() && metres >= 0.0) {
             return Err(PlanError::Geometry { path: "plan".into() });
         }
+        refuse_text(|| "name".into(), &self.name, (1, NAME_CHARS_MAX))?;
+        for (i, tier) in self.tiers.iter().enumerate() {
+            refuse_text(|| format!("tiers[{i}]"), tier, (1, LABEL_CHARS_MAX))?;
+        }
         refuse_duplicates("tiers", self.tiers.iter())?;
         refuse_duplicates("sections", self.sections.iter().map(|section| &section.name))?;
         let mut expected = 0;
         for (s, section) in self.sections.iter().enumerate() {
+            refuse_text(|| format!("sections[{s}].name"), &section.name, (1, LABEL_CHARS_MAX))?;
             refuse_duplicates(&format!("sections[{s}].rows"), section.rows.iter().map(|row| &row.label))?;
             for (r, row) in section.rows.iter().enumerate() {
                 self.check_row(row, &format!("sections[{s}].rows[{r}]"), &mut expected, section.general_admission)?;
@@ -158,11 +192,13 @@ impl SeatPlan {
     }
 
     fn check_row(&self, row: &Row, path: &str, expected: &mut SeatNo, unlabelled: bool) -> Result<(), PlanError> {
+        refuse_text(|| format!("{path}.label"), &row.label, (0, LABEL_CHARS_MAX))?;
         if !unlabelled {
             refuse_duplicates(&format!("{path}.seats"), row.seats.iter().map(|seat| &seat.label))?;
         }
         for (i, seat) in row.seats.iter().enumerate() {
             let path = || format!("{path}.seats[{i}]");
+            refuse_text(|| format!("{}.label", path()), &seat.label, (0, LABEL_CHARS_MAX))?;
             if seat.seat_no != *expected {
                 return Err(PlanError::Numbering { path: path(), found: seat.seat_no, expected: *expected });
             }
@@ -205,6 +241,14 @@ impl SeatPlan {
         }
         Ok((hash, bytes))
     }
+}
+
+fn refuse_text(path: impl FnOnce() -> String, text: &str, (min, max): (usize, usize)) -> Result<(), PlanError> {
+    let (all, inner) = (text.chars().count(), text.trim().chars().count());
+    if all <= max && inner >= min && crate::is_one_line(text) {
+        return Ok(());
+    }
+    Err(PlanError::Text { path: path(), min, max })
 }
 
 fn refuse_duplicates<'a>(path: &str, names: impl Iterator<Item = &'a String>) -> Result<(), PlanError> {
@@ -260,6 +304,12 @@ mod tests {
         twins.sections[0].rows[0].seats[1].label = "1".into();
         let path = "sections[0].rows[0].seats".to_owned();
         assert_eq!(twins.checked(), Err(PlanError::Duplicate { path, name: "1".into() }));
+        let mut endless = plan();
+        endless.name = "x".repeat(301);
+        assert_eq!(endless.checked().unwrap_err().path(), "name");
+        let mut broken = plan();
+        broken.sections[0].rows[0].seats[0].label = "1\n2".into();
+        assert_eq!(broken.checked().unwrap_err().path(), "sections[0].rows[0].seats[0].label");
         let mut empty = plan();
         empty.sections.clear();
         assert_eq!(empty.checked(), Err(PlanError::Capacity(0)));

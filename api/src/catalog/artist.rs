@@ -1,8 +1,9 @@
 //! Artists: composers, conductors, ensembles, soloists. Any organizer may add or correct one.
 
-use super::{IfMatch, Written, text};
+use super::{IfMatch, Written};
 use crate::app::App;
 use crate::extract::{Id, Json};
+use crate::line::{Line, line};
 use crate::problem::{Problem, ProblemBody};
 use crate::session::Organizer;
 use axum::extract::State;
@@ -24,8 +25,8 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Named {
-    #[garde(custom(text(300)))]
-    name: String,
+    #[garde(custom(line(300)))]
+    name: Line,
 }
 
 /// Add an artist
@@ -37,7 +38,7 @@ async fn create(
     _organizer: Organizer,
     Json(new): Json<Named>,
 ) -> Result<Written<ArtistRow>, Problem> {
-    let artist = ArtistRow { artist_id: ArtistId::new(), name: new.name.trim().to_owned(), version: 1 };
+    let artist = ArtistRow { artist_id: ArtistId::new(), name: new.name.into(), version: 1 };
     let mut db = app.pool.acquire().await?;
     insert(&mut db, &artist).await?;
     Written::after_commit(&mut db, StatusCode::CREATED, artist.version, artist).await
@@ -60,7 +61,7 @@ async fn change(
     let version = lock(&mut transaction, artist_id).await?;
     let version = version.ok_or_else(|| Problem::not_found("no-such-artist", "There is no such artist"))?;
     if_match.check(version)?;
-    let artist = ArtistRow { artist_id, name: change.name.trim().to_owned(), version: version + 1 };
+    let artist = ArtistRow { artist_id, name: change.name.into(), version: version + 1 };
     update(&mut transaction, &artist).await?;
     transaction.commit().await?;
     Written::after_commit(&mut db, StatusCode::OK, artist.version, artist).await

@@ -1,9 +1,10 @@
 //! Events as organizers keep them: add, change, cancel. What is sold keeps its meaning: plan and currency stand once a seat is taken.
 
 use super::event_record::{self as record, Fields, Locked};
-use super::{IfMatch, Written, is_instant, text};
+use super::{IfMatch, Written, is_instant};
 use crate::app::App;
 use crate::extract::{Id, Json};
+use crate::line::{Line, Patch, line, prose};
 use crate::problem::{Problem, ProblemBody, violates};
 use crate::session::Organizer;
 use axum::extract::State;
@@ -24,37 +25,41 @@ pub(super) fn router() -> OpenApiRouter<App> {
 }
 
 /// An event's fields. For a new event `title`, `venue_id`, `starts_at`, `layout_hash`, `currency` and `tiers` are needed; in a
-/// change, what is left out stays.
+/// change, what is left out stays and `null` clears what may be empty.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct EventBody {
     /// Which event to change; only in the body of `PUT /event`.
     #[garde(skip)]
     event_id: Option<EventId>,
-    #[garde(inner(custom(text(500))))]
-    title: Option<String>,
-    #[garde(length(chars, max = 20_000))]
+    #[garde(inner(custom(line(500))))]
+    title: Option<Line>,
+    #[garde(inner(custom(prose(20_000))))]
     description: Option<String>,
     #[garde(skip)]
     venue_id: Option<VenueId>,
-    #[garde(length(max = 16), inner(inner(custom(text(100)))))]
-    genres: Option<Vec<String>>,
+    #[garde(length(max = 16), inner(inner(custom(line(100)))))]
+    genres: Option<Vec<Line>>,
     #[garde(length(max = 100), dive)]
     works: Option<Vec<Work>>,
     /// Who appears, in the order of the bill.
     #[garde(length(max = 200), dive)]
     artists: Option<Vec<Billing>>,
-    /// An address on this site (`/…`) or `https://…`.
+    /// An address on this site (`/…`) or `https://…`; `null` is none.
     #[garde(inner(custom(is_address)))]
-    image: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    image: Patch<String>,
     #[garde(skip)]
     status: Option<Status>,
     #[garde(inner(custom(is_instant)))]
     #[schema(value_type = Option<String>, format = DateTime)]
     starts_at: Option<Timestamp>,
+    /// `null` is not known.
     #[garde(inner(custom(is_instant)))]
+    #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
-    ends_at: Option<Timestamp>,
+    ends_at: Patch<Timestamp>,
     /// The seat plan, from `POST /layout`.
     #[garde(length(max = 64))]
     layout_hash: Option<String>,
@@ -83,16 +88,16 @@ struct EventBody {
 #[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Work {
-    #[garde(custom(text(300)))]
-    composer: String,
-    #[garde(custom(text(500)))]
-    title: String,
-    #[garde(inner(custom(text(500))))]
+    #[garde(custom(line(300)))]
+    composer: Line,
+    #[garde(custom(line(500)))]
+    title: Line,
+    #[garde(inner(custom(line(500))))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    movement: Option<String>,
-    #[garde(inner(custom(text(300))))]
+    movement: Option<Line>,
+    #[garde(inner(custom(line(300))))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    conductor: Option<String>,
+    conductor: Option<Line>,
 }
 
 /// Someone on the bill.
@@ -102,8 +107,8 @@ struct Billing {
     #[garde(skip)]
     artist_id: ArtistId,
     /// composer, conductor, orchestra, or an instrument or voice.
-    #[garde(custom(text(100)))]
-    role: String,
+    #[garde(custom(line(100)))]
+    role: Line,
 }
 
 /// What a tier costs.
@@ -113,8 +118,8 @@ struct TierPrice {
     /// The tier's number in the seat plan.
     #[garde(skip)]
     tier: TierNo,
-    #[garde(custom(text(100)))]
-    name: String,
+    #[garde(custom(line(100)))]
+    name: Line,
     /// Minor units.
     #[garde(range(min = 0, max = 100_000_000_000))]
     price: i64,
@@ -286,12 +291,12 @@ fn overlay(body: &EventBody, fields: &mut Fields) {
             field.clone_from(to);
         }
     }
-    set(&mut fields.title, body.title.as_ref().map(|title| title.trim().to_owned()).as_ref());
+    set(&mut fields.title, body.title.clone().map(String::from).as_ref());
     set(&mut fields.description, body.description.as_ref());
     set(&mut fields.venue_id, body.venue_id.as_ref());
-    set(&mut fields.genres, body.genres.as_ref());
+    set(&mut fields.genres, body.genres.clone().map(|genres| genres.into_iter().map(String::from).collect()).as_ref());
     set(&mut fields.works, body.works.as_ref().map(|works| json!(works)).as_ref());
-    fields.image = body.image.clone().or(fields.image.take());
+    fields.image = body.image.clone().over(fields.image.take());
     set(&mut fields.status, body.status.as_ref());
     // A sale that ended with the doors opening still does when they open another day.
     if let Some(starts_at) = body.starts_at
@@ -300,7 +305,7 @@ fn overlay(body: &EventBody, fields: &mut Fields) {
         fields.sale_closes_at = starts_at;
     }
     set(&mut fields.starts_at, body.starts_at.as_ref());
-    fields.ends_at = body.ends_at.or(fields.ends_at);
+    fields.ends_at = body.ends_at.clone().over(fields.ends_at);
     set(&mut fields.layout_hash, body.layout_hash.as_ref());
     set(&mut fields.currency, body.currency.map(String::from).as_ref());
     set(&mut fields.sale_opens_at, body.sale_opens_at.as_ref());
@@ -351,7 +356,7 @@ async fn finish(
 ) -> Result<EventDocument, Problem> {
     if let Some(artists) = body.artists {
         let (ids, roles): (Vec<_>, Vec<_>) =
-            artists.into_iter().map(|billing| (billing.artist_id, billing.role)).unzip();
+            artists.into_iter().map(|billing| (billing.artist_id, billing.role.into())).unzip();
         record::replace_artists(db, event_id, &ids, &roles).await.map_err(|error| {
             if violates(&error, "event_artist_artist_id_fkey") {
                 return Problem::invalid("artists", "names an artist there is none of");
@@ -360,10 +365,8 @@ async fn finish(
         })?;
     }
     if let Some(tiers) = body.tiers {
-        let tiers: Vec<_> = tiers
-            .into_iter()
-            .map(|tier| Tier { tier: tier.tier, name: tier.name.trim().to_owned(), price: tier.price })
-            .collect();
+        let tiers: Vec<_> =
+            tiers.into_iter().map(|tier| Tier { tier: tier.tier, name: tier.name.into(), price: tier.price }).collect();
         record::replace_tiers(db, event_id, &tiers).await?;
     }
     if let Some(plan) = plan {

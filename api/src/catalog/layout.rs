@@ -7,10 +7,10 @@ use crate::extract::{self, Name};
 use crate::problem::{Problem, ProblemBody};
 use crate::session::Organizer;
 use crate::shared_body::SharedBody;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use model::SeatPlan;
+use model::{PlanError, SeatPlan};
 use moka::future::Cache;
 use serde::Serialize;
 use sqlx::PgPool;
@@ -25,8 +25,7 @@ const PLAN_BYTES_MAX: usize = 24 << 20;
 const KEPT_BYTES_MAX: u64 = 128 << 20;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    let create = OpenApiRouter::new().routes(routes!(create)).layer(DefaultBodyLimit::max(PLAN_BYTES_MAX));
-    OpenApiRouter::new().merge(create).routes(routes!(read))
+    OpenApiRouter::new().routes(routes!(create)).routes(routes!(read))
 }
 
 /// Plans asked for lately. Cheap to clone.
@@ -100,17 +99,15 @@ async fn create(
     _organizer: Organizer,
     request: Request,
 ) -> Result<(StatusCode, axum::Json<Stored>), Problem> {
-    let bytes = extract::json_body(request, &app).await?;
+    let bytes = extract::json_body(request, PLAN_BYTES_MAX).await?;
     let parsed = tokio::task::spawn_blocking(move || {
         let plan: SeatPlan = extract::parse(&bytes)?;
-        let plan = plan.checked().map_err(|error| Problem::invalid("plan", error.to_string()))?;
-        let (hash, json) = plan.canonical().map_err(|error| Problem::invalid("plan", error.to_string()))?;
+        let refused = |error: PlanError| Problem::invalid(error.path(), error.to_string());
+        let plan = plan.checked().map_err(refused)?;
+        let (hash, json) = plan.canonical().map_err(refused)?;
         Ok::<_, Problem>((hash, json, plan.capacity(), plan.name))
     });
     let (layout_hash, json, capacity, name) = parsed.await.map_err(|error| Problem::internal(&error))??;
-    if name.trim().is_empty() {
-        return Err(Problem::invalid("name", "is at least one character"));
-    }
     let seats = i32::try_from(capacity).map_err(|error| Problem::internal(&error))?;
     let statement = sqlx::query!(
         "insert into layout (layout_hash, name, capacity, plan) values ($1, $2, $3, $4) on conflict do nothing",

@@ -1,8 +1,9 @@
 //! Venues: a place with an address, a time zone and perhaps coordinates. Any organizer may add or correct one.
 
-use super::{IfMatch, Written, is_country, is_zone, text};
+use super::{IfMatch, Written, is_country, is_zone};
 use crate::app::App;
 use crate::extract::{Id, Json};
+use crate::line::{Line, Patch, line};
 use crate::problem::{Problem, ProblemBody};
 use crate::session::Organizer;
 use axum::extract::State;
@@ -24,14 +25,14 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewVenue {
-    #[garde(custom(text(300)))]
-    name: String,
-    #[garde(custom(text(200)))]
-    city: String,
-    #[garde(inner(custom(text(200))))]
-    district: Option<String>,
-    #[garde(inner(custom(text(200))))]
-    region: Option<String>,
+    #[garde(custom(line(300)))]
+    name: Line,
+    #[garde(custom(line(200)))]
+    city: Line,
+    #[garde(inner(custom(line(200))))]
+    district: Option<Line>,
+    #[garde(inner(custom(line(200))))]
+    region: Option<Line>,
     /// ISO 3166-1 alpha-2.
     #[garde(custom(is_country))]
     country: String,
@@ -46,31 +47,40 @@ struct NewVenue {
     timezone: String,
 }
 
-/// What changes of a venue; what is left out stays.
+/// What changes of a venue: what is left out stays, `null` clears what may be empty.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct VenueChange {
-    #[garde(inner(custom(text(300))))]
-    name: Option<String>,
-    #[garde(inner(custom(text(200))))]
-    city: Option<String>,
-    #[garde(inner(custom(text(200))))]
-    district: Option<String>,
-    #[garde(inner(custom(text(200))))]
-    region: Option<String>,
+    #[garde(inner(custom(line(300))))]
+    name: Option<Line>,
+    #[garde(inner(custom(line(200))))]
+    city: Option<Line>,
+    #[garde(inner(custom(line(200))))]
+    #[serde(default)]
+    #[schema(value_type = Option<Line>)]
+    district: Patch<Line>,
+    #[garde(inner(custom(line(200))))]
+    #[serde(default)]
+    #[schema(value_type = Option<Line>)]
+    region: Patch<Line>,
     #[garde(inner(custom(is_country)))]
     country: Option<String>,
-    #[garde(range(min = -90.0, max = 90.0))]
-    lat: Option<f64>,
-    #[garde(range(min = -180.0, max = 180.0))]
-    lon: Option<f64>,
+    #[garde(inner(range(min = -90.0, max = 90.0)))]
+    #[serde(default)]
+    #[schema(value_type = Option<f64>)]
+    lat: Patch<f64>,
+    #[garde(inner(range(min = -180.0, max = 180.0)))]
+    #[serde(default)]
+    #[schema(value_type = Option<f64>)]
+    lon: Patch<f64>,
     #[garde(inner(custom(is_zone)))]
     timezone: Option<String>,
 }
 
-fn place(lat: Option<f64>, lon: Option<f64>) -> Result<(), Problem> {
-    if lat.is_some() == lon.is_some() {
-        return Ok(());
+/// Half a place is none.
+fn place(venue: VenueRow) -> Result<VenueRow, Problem> {
+    if venue.lat.is_some() == venue.lon.is_some() {
+        return Ok(venue);
     }
     Err(Problem::invalid("lat", "comes with lon"))
 }
@@ -84,19 +94,18 @@ async fn create(
     _organizer: Organizer,
     Json(new): Json<NewVenue>,
 ) -> Result<Written<VenueRow>, Problem> {
-    place(new.lat, new.lon)?;
-    let venue = VenueRow {
+    let venue = place(VenueRow {
         venue_id: VenueId::new(),
-        name: new.name.trim().to_owned(),
-        city: new.city.trim().to_owned(),
-        district: new.district,
-        region: new.region,
+        name: new.name.into(),
+        city: new.city.into(),
+        district: new.district.map(String::from),
+        region: new.region.map(String::from),
         country: new.country,
         lat: new.lat,
         lon: new.lon,
         timezone: new.timezone,
         version: 1,
-    };
+    })?;
     let mut db = app.pool.acquire().await?;
     insert(&mut db, &venue).await?;
     Written::after_commit(&mut db, StatusCode::CREATED, venue.version, venue).await
@@ -114,24 +123,23 @@ async fn change(
     if_match: IfMatch,
     Json(change): Json<VenueChange>,
 ) -> Result<Written<VenueRow>, Problem> {
-    place(change.lat, change.lon)?;
     let mut db = app.pool.acquire().await?;
     let mut transaction = db.begin().await?;
     let old = lock(&mut transaction, venue_id).await?;
     let old = old.ok_or_else(|| Problem::not_found("no-such-venue", "There is no such venue"))?;
     if_match.check(old.version)?;
-    let venue = VenueRow {
+    let venue = place(VenueRow {
         venue_id,
-        name: change.name.map_or(old.name, |name| name.trim().to_owned()),
-        city: change.city.map_or(old.city, |city| city.trim().to_owned()),
-        district: change.district.or(old.district),
-        region: change.region.or(old.region),
+        name: change.name.map_or(old.name, String::from),
+        city: change.city.map_or(old.city, String::from),
+        district: change.district.map(String::from).over(old.district),
+        region: change.region.map(String::from).over(old.region),
         country: change.country.unwrap_or(old.country),
-        lat: change.lat.or(old.lat),
-        lon: change.lon.or(old.lon),
+        lat: change.lat.over(old.lat),
+        lon: change.lon.over(old.lon),
         timezone: change.timezone.unwrap_or(old.timezone),
         version: old.version + 1,
-    };
+    })?;
     update(&mut transaction, &venue).await?;
     transaction.commit().await?;
     Written::after_commit(&mut db, StatusCode::OK, venue.version, venue).await

@@ -1,5 +1,6 @@
 //! What a catalog write takes and answers beside its body: `If-Match`, `ETag`, `Frontrow-Lsn`.
 
+use crate::database;
 use crate::problem::Problem;
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
@@ -32,8 +33,7 @@ impl<T> Written<T> {
         version: i64,
         body: T,
     ) -> Result<Self, Problem> {
-        let lsn = sqlx::query_scalar!(r#"select pg_current_wal_insert_lsn()::text as "lsn!""#).fetch_one(db).await?;
-        let lsn = lsn.parse::<Lsn>().map_err(|error| Problem::internal(&error))?;
+        let lsn = database::log_end(db).await?;
         Ok(Self { status, version, lsn, body })
     }
 }

@@ -41,7 +41,7 @@ async fn receive(State(app): State<App>, Name(provider): Name, request: Request)
         return Err(Problem::not_found("no-such-provider", "There is no such payment provider"));
     }
     let seal = request.headers().get(signature::HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let body = extract::body(request, &app).await?;
+    let body = extract::body(request, extract::BODY_BYTES_MAX).await?;
     let genuine = seal.is_some_and(|seal| {
         signature::is_genuine(app.sandbox.webhook_key(), &seal, Timestamp::now().as_second(), &body)
     });

@@ -60,7 +60,7 @@ async fn find(app: &App, reference: &str) -> Result<Payment, Problem> {
 }
 
 async fn pay(State(app): State<App>, Name(reference): Name, request: Request) -> Result<Response, Problem> {
-    let form = extract::body(request, &app).await?;
+    let form = extract::body(request, extract::BODY_BYTES_MAX).await?;
     let number = field(&form, "card").ok_or_else(|| Problem::invalid("card", "is needed"))?;
     let (to, reason) = match Card::of(&number) {
         Card::Succeeds => ("authorized", None),

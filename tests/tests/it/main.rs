@@ -6,6 +6,7 @@ mod bad_database;
 mod bad_input;
 mod booking_core;
 mod browser;
+mod catalog_input;
 mod demo;
 mod harness;
 mod indexer_cases;
