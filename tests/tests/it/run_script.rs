@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
-use tests::{Client, Process, binary, repository, until};
+use tests::{Client, Process, binary, postgres_bin, repository, until};
 
 fn run(data: &Path) -> Process {
     let mut command = Command::new(repository().join("run"));
@@ -73,6 +73,38 @@ async fn a_second_start_keeps_the_data_and_ctrl_c_leaves_nothing() {
     drop(client);
     connection.await.unwrap().unwrap();
     interrupted(&mut second, data).await;
+}
+
+/// A background script does not hear Ctrl-C, but the single-user server that makes its database does: it drops the statement and
+/// ends as if all were well.
+#[tokio::test]
+async fn a_cluster_whose_database_was_interrupted_is_made_again() {
+    let dir = TempDir::with_prefix("frontrow-cluster-").unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let (real, deaf) = (postgres_bin(), dir.path().join("bin"));
+    fs::create_dir(&deaf).unwrap();
+    for tool in ["initdb", "pg_ctl"] {
+        std::os::unix::fs::symlink(real.join(tool), deaf.join(tool)).unwrap();
+    }
+    let postgres = format!(
+        "#!/bin/sh\ncase \"$1 $*\" in --single*' postgres') exec {0}/postgres \"$@\" </dev/null ;; esac\nexec {0}/postgres \"$@\"\n",
+        real.display()
+    );
+    fs::write(deaf.join("postgres"), postgres).unwrap();
+    fs::set_permissions(deaf.join("postgres"), fs::Permissions::from_mode(0o755)).unwrap();
+    let script = r#". .ci/lib.sh; mkdir -p "$1/c"; ! is_root || chown "$(server_user)" "$1/c"
+        cluster_start "$1/c" && cluster_stop "$1/c" && echo made"#;
+    let start = |bin: &Path| {
+        let mut command = Command::new("bash");
+        command.args(["-c", script, "make"]).arg(dir.path()).env("PG_BIN", bin).current_dir(repository());
+        command.output().unwrap()
+    };
+    let interrupted = start(&deaf);
+    let said = String::from_utf8_lossy(&interrupted.stderr).into_owned();
+    assert!(!interrupted.status.success() && said.contains("the database could not be made"), "{said}");
+    assert!(!dir.path().join("c/data").exists(), "half a cluster is taken for one");
+    let again = start(&real);
+    assert_eq!(String::from_utf8_lossy(&again.stdout), "made\n", "{}", String::from_utf8_lossy(&again.stderr));
 }
 
 #[tokio::test]
