@@ -4,6 +4,7 @@ use crate::account::{LoginGate, Passwords};
 use crate::catalog::Layouts;
 use crate::config::Config;
 use crate::find::Answers;
+use crate::indexing::Indexing;
 use crate::payment::Provider;
 use crate::problem::Problem;
 use crate::sandbox::Sandbox;
@@ -14,7 +15,7 @@ use search::Replica;
 use sqlx::PgPool;
 use std::ops::Deref;
 use std::sync::Arc;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -40,6 +41,8 @@ pub struct Parts {
     pub layouts: Layouts,
     /// The local copy of the search index.
     pub replica: Replica,
+    /// How the process's own indexer fares.
+    pub indexing: watch::Receiver<Indexing>,
     /// Search answers of this second.
     pub answers: Answers,
     /// Look-ups of events the index does not have.

@@ -17,6 +17,7 @@ pub mod extract;
 pub mod find;
 pub mod hex;
 pub mod idempotency;
+pub mod indexing;
 pub mod line;
 pub mod openapi;
 pub mod ops;

@@ -1,6 +1,7 @@
 //! For those who run it: alive, ready or why not, figures.
 
 use crate::app::App;
+use crate::indexing::Indexing;
 use crate::problem::Problem;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -22,11 +23,14 @@ pub fn router() -> OpenApiRouter<App> {
 
 /// Everything answers.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "a member of the answer is called so")]
 struct Ready {
     ready: bool,
     /// How far Postgres's log is in the index.
     #[schema(value_type = String)]
     as_of: model::Lsn,
+    /// How the process's own indexer fares: one that is down makes answers older, not wrong.
+    indexer: Indexing,
 }
 
 /// Whether the process lives
@@ -52,7 +56,8 @@ async fn ready(State(app): State<App>) -> Result<axum::Json<Ready>, Problem> {
         return Err(no("the database does not answer"));
     }
     let as_of = *app.replica.shown().borrow();
-    Ok(axum::Json(Ready { ready: true, as_of }))
+    let indexer = app.indexing.borrow().clone();
+    Ok(axum::Json(Ready { ready: true, as_of, indexer }))
 }
 
 /// Figures in Prometheus's text format

@@ -7,6 +7,7 @@ use crate::cli::{DatabaseArgs, DemoArgs, Role, ServeArgs};
 use crate::config::{self, Config, Secret};
 use crate::demo::Demo;
 use crate::find::Answers;
+use crate::indexing::{self, Indexing};
 use crate::payment::{self, Provider, signature};
 use crate::sandbox::Sandbox;
 use crate::session::Sessions;
@@ -21,7 +22,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -80,10 +81,10 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         Role::Search => None,
     };
     let store = Store::open(&config.store)?;
-    let mut indexing = (config.role == Role::All).then(|| start_indexer(&config, &store, &tasks));
+    let indexing = start_indexer(&config, &store, &tasks);
     let replica = Replica::open(store.clone(), config.data.join("replica"), replica::Options::default())?;
     tasks.rooms.spawn(follow(replica.clone(), tasks.hard.clone()));
-    let app = assemble(config, addr, pool, (replica, booking), &tasks)?;
+    let app = assemble(config, addr, pool, (replica, booking, indexing), &tasks)?;
     start_workers(&app, &tasks);
     // An answer leaves at once, not when the last one was acknowledged.
     let listener = listener.tap_io(|connection| {
@@ -93,14 +94,14 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     });
     let http = axum::serve(listener, router::router(app.clone())?.into_make_service_with_connect_info::<SocketAddr>());
     let http = tokio::spawn(http.with_graceful_shutdown(tasks.soft.clone().cancelled_owned()).into_future());
-    let served = until_stopped(&app, &mut indexing).await;
+    let served = until_stopped(&app).await;
     stop(&app, &tasks, http).await;
     served
 }
 
 /// Says `ready` when it is, then waits for the signal. An indexer that ends before that ends the process: something is wrong that
-/// a person has to see to. One that ends later fails no search, so it is only said.
-async fn until_stopped(app: &App, indexing: &mut Option<Indexing>) -> anyhow::Result<()> {
+/// a person has to see to. One that ends later fails no search and is started again.
+async fn until_stopped(app: &App) -> anyhow::Result<()> {
     let mut interrupted = std::pin::pin!(interrupted());
     let mut shown = app.replica.shown();
     let ready = async {
@@ -111,42 +112,32 @@ async fn until_stopped(app: &App, indexing: &mut Option<Indexing>) -> anyhow::Re
     };
     tokio::select! {
         outcome = &mut interrupted => return outcome,
-        ended = ended(indexing) => ended?,
+        why = ended(app.indexing.clone()) => anyhow::bail!(why),
         () = ready => console::say(&format!("ready {}", app.public_url)),
-    }
-    tokio::select! {
-        outcome = &mut interrupted => return outcome,
-        ended = ended(indexing) => match ended {
-            Ok(()) => tracing::error!("the indexer ended; searches answer from what is published"),
-            Err(error) => {
-                let error = indexer::sentence(&error);
-                tracing::error!(error, "the indexer ended; searches answer from what is published");
-            }
-        },
     }
     interrupted.await
 }
 
-type Indexing = tokio::task::JoinHandle<Result<(), indexer::RunError>>;
-
-fn start_indexer(config: &Config, store: &Store, tasks: &Tasks) -> Indexing {
-    let settings = indexer::Settings {
-        database_url: config.database_url.expose().to_owned(),
-        store: store.clone(),
-        work_dir: config.data.join("indexer"),
-        slot: config.slot.clone(),
-    };
-    let observer: indexer::Observer = Arc::new(|progress| tracing::debug!(?progress, "indexer"));
-    tasks.rooms.spawn(indexer::run(settings, observer, tasks.hard.clone()))
+/// Starts this process's own indexer, if it has one.
+fn start_indexer(config: &Config, store: &Store, tasks: &Tasks) -> watch::Receiver<Indexing> {
+    let (state, seen) = watch::channel(Indexing::Elsewhere);
+    if config.role == Role::All {
+        let settings = indexer::Settings {
+            database_url: config.database_url.expose().to_owned(),
+            store: store.clone(),
+            work_dir: config.data.join("indexer"),
+            slot: config.slot.clone(),
+        };
+        tasks.rooms.spawn(indexing::run(settings, state, tasks.hard.clone()));
+    }
+    seen
 }
 
-/// How the indexer ended; never, when there is none or it runs on.
-async fn ended(indexing: &mut Option<Indexing>) -> Result<(), indexer::RunError> {
-    match indexing {
-        Some(running) => running.await.unwrap_or_else(|cut| {
-            tracing::error!(%cut, "the indexer was cut off");
-            Ok(())
-        }),
+/// Why the indexer ended; never, when there is none or it runs on.
+async fn ended(mut indexing: watch::Receiver<Indexing>) -> String {
+    let seen = indexing.wait_for(|state| state.fault().is_some()).await.ok();
+    match seen.and_then(|state| state.fault().map(str::to_owned)) {
+        Some(why) => why,
         None => std::future::pending().await,
     }
 }
@@ -159,7 +150,7 @@ fn assemble(
     config: Config,
     addr: SocketAddr,
     pool: sqlx::PgPool,
-    (replica, booking): (Replica, Option<Booking>),
+    (replica, booking, indexing): (Replica, Option<Booking>, watch::Receiver<Indexing>),
     tasks: &Tasks,
 ) -> anyhow::Result<App> {
     let here = here(addr);
@@ -173,6 +164,7 @@ fn assemble(
         public_url,
         pool,
         replica,
+        indexing,
         answers: Answers::default(),
         misses: Semaphore::new(MISSES_AT_ONCE),
         booking,

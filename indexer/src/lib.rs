@@ -21,6 +21,7 @@ mod verify;
 mod wal;
 
 pub use progress::{Observer, Progress};
+pub use publish::PublishError;
 pub use run::{RunError, reindex, run, sentence};
 pub use settings::{Settings, TlsWanted, without_tls};
 pub use status::{IndexStatus, Status, status};

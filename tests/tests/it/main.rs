@@ -11,6 +11,7 @@ mod demo;
 mod harness;
 mod indexer_cases;
 mod indexer_kill;
+mod indexer_watch;
 mod indexer_writes;
 mod race;
 mod rogue_sql;
