@@ -9,10 +9,10 @@ mod parameters;
 pub use cache::Answers;
 
 use crate::app::App;
-use crate::catalog;
 use crate::extract::Id;
 use crate::problem::{Problem, ProblemBody};
 use crate::shared_body::SharedBody;
+use crate::{catalog, database};
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -25,6 +25,7 @@ use search::{BadParameter, Replica, Request, View};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::SemaphorePermit;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -87,7 +88,8 @@ async fn suggest(State(app): State<App>, RawQuery(query): RawQuery, headers: Hea
 }
 
 /// One event with its tiers, its sale and live counts
-#[utoipa::path(get, path = "/event/{event_id}", tag = "search", params(("event_id" = EventId, Path)),
+#[utoipa::path(get, path = "/event/{event_id}", tag = "search", params(
+    ("event_id" = EventId, Path), ("min_lsn" = Option<String>, Query, description = "Log position to be reached first.")),
     responses((status = 200, body = EventAnswer), (status = 304), (status = 400, body = ProblemBody),
         (status = 404, description = "`no-such-event`", body = ProblemBody), (status = 503, body = ProblemBody)))]
 async fn event(
@@ -96,8 +98,8 @@ async fn event(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let query = query.unwrap_or_default();
-    let answer = match look_up(&app, event_id, min_lsn(&query)).await? {
+    let min_lsn = min_lsn_alone(&query.unwrap_or_default())?;
+    let answer = match look_up(&app, event_id, min_lsn).await? {
         Some(answer) => answer,
         // The index may be a moment behind: an event that Postgres has is waited for, and only one it has not is none.
         None => match committed_at(&app, event_id).await? {
@@ -119,8 +121,7 @@ async fn look_up(app: &App, event_id: EventId, min_lsn: Option<Lsn>) -> Result<O
 
 /// A log position that an index which has the event has reached; none when there is no such event.
 async fn committed_at(app: &App, event_id: EventId) -> Result<Option<Lsn>, Problem> {
-    let permit = tokio::time::timeout(MISS_WAIT_MAX, app.misses.acquire()).await;
-    let _permit = permit.map_err(|_| Problem::busy("too many look-ups of unknown events", 1))?;
+    let _turn = miss(app).await?;
     let row = sqlx::query_scalar!(
         r#"select pg_current_wal_insert_lsn()::text as "lsn!" from event where event_id = $1"#,
         event_id.0
@@ -129,18 +130,49 @@ async fn committed_at(app: &App, event_id: EventId) -> Result<Option<Lsn>, Probl
     lsn.map(|lsn| lsn.parse().map_err(|error: model::ParseLsnError| Problem::internal(&error))).transpose()
 }
 
+/// A turn to ask Postgres for what the index does not have.
+async fn miss(app: &App) -> Result<SemaphorePermit<'_>, Problem> {
+    let permit = tokio::time::timeout(MISS_WAIT_MAX, app.misses.acquire()).await;
+    let busy = || Problem::busy("too many ask for what the index does not have yet", 1);
+    permit.map_err(|_| busy())?.map_err(|_| busy())
+}
+
 /// The newest view, at or after `min_lsn`.
 ///
 /// # Errors
-/// 503 when there is no index yet, or it does not get that far in time.
+/// 400 when Postgres's own log does not go that far, so that waiting is idle; 503 when there is no index yet, or it does not get that far in time.
 pub async fn view(app: &App, min_lsn: Option<Lsn>) -> Result<Arc<View>, Problem> {
     let replica: &Replica = &app.replica;
-    if let Some(lsn) = min_lsn
-        && let Err(late) = replica.wait_for(lsn, WAIT_MAX).await
-    {
-        return Err(Problem::busy("the index is not that far yet", 1).with("as_of", json!(late.shown)));
+    let shown = *replica.shown().borrow();
+    if let Some(lsn) = min_lsn.filter(|lsn| *lsn > shown) {
+        refuse_future(app, lsn).await?;
+        if let Err(late) = replica.wait_for(lsn, WAIT_MAX).await {
+            return Err(Problem::busy("the index is not that far yet", 1).with("as_of", json!(late.shown)));
+        }
     }
     replica.current().ok_or_else(|| Problem::busy("the search index is being built", 2))
+}
+
+/// Refuses a log position that Postgres has not written yet.
+async fn refuse_future(app: &App, lsn: Lsn) -> Result<(), Problem> {
+    let _turn = miss(app).await?;
+    let end = database::log_end(&mut *app.pool.acquire().await?).await?;
+    if lsn <= end {
+        return Ok(());
+    }
+    let accepted = format!("a log position up to {end}, where the log ends now");
+    Err(BadParameter { name: "min_lsn".to_owned(), accepted }.into())
+}
+
+/// The only parameter of a look-up.
+fn min_lsn_alone(query: &str) -> Result<Option<Lsn>, BadParameter> {
+    let other = query.split('&').find(|pair| !pair.is_empty() && *pair != "min_lsn" && !pair.starts_with("min_lsn="));
+    if let Some(other) = other {
+        let name = other.split('=').next().unwrap_or_default().chars().take(64).collect();
+        return Err(BadParameter { name, accepted: "nothing: the only parameter here is min_lsn".to_owned() });
+    }
+    Request::parse(query)?;
+    Ok(min_lsn(query))
 }
 
 /// `min_lsn` from a query string whose syntax was checked; its text has no character that would be escaped but the slash.
@@ -158,5 +190,19 @@ mod tests {
         assert_eq!(min_lsn("q=a&min_lsn=1%2FA0"), Some(Lsn(0x1_0000_00A0)));
         assert_eq!(min_lsn("min_lsn=1/A0"), Some(Lsn(0x1_0000_00A0)));
         assert_eq!(min_lsn("q=min_lsn"), None);
+    }
+
+    #[test]
+    fn a_look_up_takes_min_lsn_and_nothing_else() {
+        assert_eq!(min_lsn_alone(""), Ok(None));
+        assert_eq!(min_lsn_alone("min_lsn=1/A0"), Ok(Some(Lsn(0x1_0000_00A0))));
+        for (query, named) in [
+            ("q=a", "q"),
+            ("min_lsn=1/A0&utm=x", "utm"),
+            ("min_lsn=x", "min_lsn"),
+            ("min_lsn=1/1&min_lsn=1/2", "min_lsn"),
+        ] {
+            assert_eq!(min_lsn_alone(query).unwrap_err().name, named, "{query}");
+        }
     }
 }

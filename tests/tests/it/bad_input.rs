@@ -92,6 +92,25 @@ async fn paths_and_parameters_that_are_none_are_refused() {
         assert!(problem["accepted"].is_string(), "{problem}");
     }
     visitor.get("/event/suggest?city=x").await.problem(400, "bad-parameter").as_object().unwrap();
+    for (query, parameter) in [("utm_source=mail", "utm_source"), ("min_lsn=x", "min_lsn"), ("q=a", "q")] {
+        let path = format!("/event/{}?{query}", Uuid::now_v7());
+        assert_eq!(visitor.get(&path).await.problem(400, "bad-parameter")["parameter"], parameter);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_position_that_does_not_exist_yet_is_refused_and_not_waited_for() {
+    let database = Database::migrated().await;
+    let listing = catalog::on_sale(&database, "An evening", 10).await;
+    let server = Server::start(&database).await;
+    let visitor = server.visitor();
+    let lsn = database.lsn().await;
+    drop(visitor.get(&format!("/event/{}?min_lsn={lsn}", listing.event)).await.expect(200));
+    for path in ["/event?min_lsn=FFFFFFFF/FFFFFFFF".to_owned(), format!("/event/{}?min_lsn=FFFF/0", listing.event)] {
+        let problem = visitor.get(&path).await.problem(400, "bad-parameter");
+        assert_eq!(problem["parameter"], "min_lsn");
+        assert!(problem["accepted"].as_str().unwrap().starts_with("a log position up to "), "{problem}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
