@@ -1,4 +1,4 @@
-//! The catalog: what organizers keep (venues, artists, seat plans, events) and search shows.
+//! The catalog: what organizers keep (venues, artists, seat plans, events) and search shows, and the synonyms admins keep.
 //!
 //! Every write answers with its commit's log position (`Frontrow-Lsn`), which a search can wait for with `min_lsn`, and with the row's
 //! version as its `ETag`, which the next write can insist on with `If-Match`. It never touches a booking table.
@@ -7,6 +7,7 @@ mod artist;
 mod event;
 mod event_record;
 mod layout;
+mod synonym;
 mod venue;
 mod written;
 
@@ -21,7 +22,8 @@ use utoipa_axum::router::OpenApiRouter;
 /// The catalog's routes.
 #[must_use]
 pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(venue::router()).merge(artist::router()).merge(layout::router()).merge(event::router())
+    let kept = OpenApiRouter::new().merge(venue::router()).merge(artist::router()).merge(layout::router());
+    kept.merge(event::router()).merge(synonym::router())
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes its context so")]

@@ -10,6 +10,7 @@ mod dice;
 mod genres;
 mod load;
 mod logins;
+mod nicknames;
 mod people;
 mod place;
 mod plans;

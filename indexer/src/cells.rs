@@ -103,6 +103,7 @@ macro_rules! from_str {
     )*};
 }
 from_str!(
+    u8,
     i16,
     i32,
     i64,
@@ -118,6 +119,16 @@ from_str!(
     model::ArtistId
 );
 from_str!(serde_json::Value);
+
+impl PgText for bool {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "t" => Some(true),
+            "f" => Some(false),
+            _ => None,
+        }
+    }
+}
 
 impl PgText for Timestamp {
     fn parse(text: &str) -> Option<Self> {

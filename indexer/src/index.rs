@@ -7,7 +7,7 @@ mod directory;
 
 pub(crate) use directory::UnsyncedDirectory;
 use model::Lsn;
-use search::document::{ArtistRow, EventDocument, Kind, VenueRow, id_term, parent_term};
+use search::document::{ArtistRow, EventDocument, Kind, SynonymRow, VenueRow, id_term, parent_term};
 use search::schema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -167,6 +167,10 @@ impl WorkingIndex {
         self.find(Kind::Artist, id)?.map(|address| parse(&self.source(address)?)).transpose()
     }
 
+    pub(crate) fn synonym(&self, id: Uuid) -> Result<Option<SynonymRow>, IndexError> {
+        self.find(Kind::Synonym, id)?.map(|address| parse(&self.source(address)?)).transpose()
+    }
+
     /// The event stored at an address that [`WorkingIndex::children`] or [`WorkingIndex::all`] gave since the last commit.
     pub(crate) fn event_at(&self, address: DocAddress) -> Result<EventDocument, IndexError> {
         event_of(&self.source(address)?)
@@ -212,7 +216,7 @@ impl WorkingIndex {
     pub(crate) fn sources(&self, kind: Kind) -> Result<impl Iterator<Item = (Uuid, String)>, IndexError> {
         #[derive(Deserialize)]
         struct Id {
-            #[serde(alias = "event_id", alias = "venue_id", alias = "artist_id")]
+            #[serde(alias = "event_id", alias = "venue_id", alias = "artist_id", alias = "synonym_id")]
             id: Uuid,
         }
         let addresses = self.all(kind)?;

@@ -12,7 +12,7 @@ use crate::row::{self, Table};
 use crate::wal::{DecodeError, Message, Relation, Tuple};
 use model::{ArtistId, EventId, VenueId};
 use search::availability::Change;
-use search::document::{ArtistRow, Credit, EventDocument, Kind, VenueRow};
+use search::document::{ArtistRow, Credit, EventDocument, Kind, SynonymRow, VenueRow};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -56,6 +56,7 @@ pub(crate) struct Projection {
     events: HashMap<EventId, Option<EventDocument>>,
     venues: HashMap<VenueId, Option<VenueRow>>,
     artists: HashMap<ArtistId, Option<ArtistRow>>,
+    synonyms: HashMap<Uuid, Option<SynonymRow>>,
     availability: HashMap<u32, Change>,
     /// Something was written to the index or is pending since the last published commit.
     dirty: bool,
@@ -69,6 +70,7 @@ impl Projection {
             events: HashMap::new(),
             venues: HashMap::new(),
             artists: HashMap::new(),
+            synonyms: HashMap::new(),
             availability: HashMap::new(),
             dirty: false,
         }
@@ -132,7 +134,7 @@ impl Projection {
         };
         self.relations.insert(id, (table, columns));
         done?;
-        if self.events.len() + self.venues.len() + self.artists.len() >= PENDING_MAX {
+        if self.events.len() + self.venues.len() + self.artists.len() + self.synonyms.len() >= PENDING_MAX {
             self.spill()?;
         }
         Ok(())
@@ -145,6 +147,8 @@ impl Projection {
             Table::Event => self.event_row(old, new),
             Table::EventArtist => self.credit_row(old, new),
             Table::EventTier => self.tier_row(old, new),
+            Table::EventPresale => self.presale_row(old, new),
+            Table::Synonym => self.synonym_row(old, new),
             Table::Availability => Ok(()),
         }
     }
@@ -196,10 +200,11 @@ impl Projection {
         };
         if let Some(gone) = gone {
             self.events.insert(gone, None);
-            // Its artists and prices stay with the old key, and the foreign keys let no such row be moved from under them.
+            // What belongs to it stays with the old key, and the foreign keys let no such row be moved from under it.
             if let Some(event) = &mut previous {
                 event.artists.clear();
                 event.tiers.clear();
+                event.presales.clear();
             }
         }
         if let (Some(id), Some(row)) = (now, new) {
@@ -227,8 +232,8 @@ impl Projection {
         }
         if let (Some((event_id, _)), Some(row)) = (now, new) {
             let artist_id = row::credit_artist(row, previous.as_ref()).map_err(cell)?;
-            let name = self.artist_name(artist_id, previous.as_ref())?;
-            let credit = row::credit(row, previous.as_ref(), name).map_err(cell)?;
+            let names = self.artist_names(artist_id, previous.as_ref())?;
+            let credit = row::credit(row, previous.as_ref(), names).map_err(cell)?;
             let missing = ApplyError::Parent { table: "event_artist", parent: event_id.0 };
             let credits = &mut self.event(event_id)?.ok_or(missing)?.artists;
             credits.insert(credits.partition_point(|other| other.position < credit.position), credit);
@@ -256,6 +261,44 @@ impl Projection {
         Ok(())
     }
 
+    fn presale_row(&mut self, old: Option<Row<'_>>, new: Option<Row<'_>>) -> Result<(), ApplyError> {
+        let cell = in_table(Table::EventPresale);
+        let key = |row| row::presale_key(row).map_err(cell);
+        let (gone, now) = (old.map(key).transpose()?, new.map(key).transpose()?);
+        let mut previous = None;
+        if let Some((event_id, position)) = gone.or(now)
+            && let Some(event) = self.event(event_id)?
+            && let Some(at) = event.presales.iter().position(|other| other.position == position)
+        {
+            previous = Some(event.presales.remove(at));
+        }
+        if let (Some((event_id, _)), Some(row)) = (now, new) {
+            let presale = row::presale(row, previous.as_ref()).map_err(cell)?;
+            let missing = ApplyError::Parent { table: "event_presale", parent: event_id.0 };
+            let presales = &mut self.event(event_id)?.ok_or(missing)?.presales;
+            presales.insert(presales.partition_point(|other| other.position < presale.position), presale);
+        }
+        Ok(())
+    }
+
+    fn synonym_row(&mut self, old: Option<Row<'_>>, new: Option<Row<'_>>) -> Result<(), ApplyError> {
+        let cell = in_table(Table::Synonym);
+        let id = |row| row::id(row, Table::Synonym).map_err(cell);
+        let (gone, now) = (old.map(id).transpose()?, new.map(id).transpose()?);
+        let previous = match gone.or(now) {
+            Some(id) if self.synonyms.contains_key(&id) => self.synonyms.get(&id).cloned().flatten(),
+            Some(id) => self.index.synonym(id)?,
+            None => None,
+        };
+        if let Some(gone) = gone {
+            self.synonyms.insert(gone, None);
+        }
+        if let (Some(id), Some(row)) = (now, new) {
+            self.synonyms.insert(id, Some(row::synonym(row, previous.as_ref()).map_err(cell)?));
+        }
+        Ok(())
+    }
+
     /// The event as it is now, brought into the pending state.
     fn event(&mut self, id: EventId) -> Result<Option<&mut EventDocument>, ApplyError> {
         if !self.events.contains_key(&id) {
@@ -279,12 +322,13 @@ impl Projection {
         }
     }
 
-    fn artist_name(&self, id: ArtistId, previous: Option<&Credit>) -> Result<String, ApplyError> {
+    /// An artist's name and aliases.
+    fn artist_names(&self, id: ArtistId, previous: Option<&Credit>) -> Result<(String, Vec<String>), ApplyError> {
         if let Some(credit) = previous.filter(|credit| credit.artist_id == id) {
-            return Ok(credit.name.clone());
+            return Ok((credit.name.clone(), credit.aliases.clone()));
         }
         let artist = self.artist(id)?.ok_or(ApplyError::Parent { table: "event_artist", parent: id.0 })?;
-        Ok(artist.name)
+        Ok((artist.name, artist.aliases))
     }
 
     /// What was pending is written before; nothing pending outlives a truncate.
@@ -296,13 +340,19 @@ impl Projection {
         }
         self.dirty = true;
         self.spill()?;
-        for (table, kind) in [(Table::Venue, Kind::Venue), (Table::Artist, Kind::Artist), (Table::Event, Kind::Event)] {
+        let whole = [
+            (Table::Venue, Kind::Venue),
+            (Table::Artist, Kind::Artist),
+            (Table::Event, Kind::Event),
+            (Table::Synonym, Kind::Synonym),
+        ];
+        for (table, kind) in whole {
             if tables.contains(&table) {
                 self.index.delete_all(kind);
             }
         }
         if !tables.contains(&Table::Event) {
-            self.strip_events(tables.contains(&Table::EventArtist), tables.contains(&Table::EventTier))?;
+            self.strip_events(&tables)?;
         }
         self.index.commit(None)?;
         Ok(())

@@ -285,7 +285,8 @@ mod tests {
     }
 
     fn add(index: &WorkingIndex, name: &str) -> uuid::Uuid {
-        let artist = ArtistRow { artist_id: model::ArtistId::new(), name: name.into(), version: 1 };
+        let artist =
+            ArtistRow { artist_id: model::ArtistId::new(), name: name.into(), aliases: Vec::new(), version: 1 };
         index.put(Kind::Artist, artist.artist_id.0, artist.to_document().unwrap()).unwrap();
         artist.artist_id.0
     }

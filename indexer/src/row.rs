@@ -6,7 +6,7 @@ use crate::cells::{CellError, PgText, Row};
 use jiff::Timestamp;
 use model::{ArtistId, EventId, TierNo, UserId, VenueId};
 use search::availability::Change;
-use search::document::{ArtistRow, Credit, EventDocument, Status, Tier, VenueRow};
+use search::document::{ArtistRow, Credit, EventDocument, Presale, Status, SynonymRow, Tier, VenueRow};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -18,12 +18,22 @@ pub(crate) enum Table {
     Event,
     EventArtist,
     EventTier,
+    EventPresale,
+    Synonym,
     Availability,
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Venue, Self::Artist, Self::Event, Self::EventArtist, Self::EventTier, Self::Availability];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Venue,
+        Self::Artist,
+        Self::Event,
+        Self::EventArtist,
+        Self::EventTier,
+        Self::EventPresale,
+        Self::Synonym,
+        Self::Availability,
+    ];
 
     /// Its name in Postgres.
     pub(crate) fn name(self) -> &'static str {
@@ -33,6 +43,8 @@ impl Table {
             Self::Event => "event",
             Self::EventArtist => "event_artist",
             Self::EventTier => "event_tier",
+            Self::EventPresale => "event_presale",
+            Self::Synonym => "synonym",
             Self::Availability => "availability",
         }
     }
@@ -43,7 +55,7 @@ impl Table {
             Self::Venue => {
                 &["venue_id", "name", "city", "district", "region", "country", "lat", "lon", "timezone", "version"]
             }
-            Self::Artist => &["artist_id", "name", "version"],
+            Self::Artist => &["artist_id", "name", "aliases", "version"],
             Self::Event => &[
                 "event_id",
                 "slot",
@@ -55,9 +67,11 @@ impl Table {
                 "works",
                 "image",
                 "popularity",
+                "boost",
                 "status",
                 "starts_at",
                 "ends_at",
+                "date_tba",
                 "layout_hash",
                 "capacity",
                 "currency",
@@ -69,6 +83,8 @@ impl Table {
             ],
             Self::EventArtist => &["event_id", "position", "artist_id", "role"],
             Self::EventTier => &["event_id", "tier", "name", "price"],
+            Self::EventPresale => &["event_id", "position", "name", "opens_at", "closes_at"],
+            Self::Synonym => &["synonym_id", "term", "means", "version"],
             Self::Availability => &["event_id", "slot", "version", "seats_left", "price_min"],
         }
     }
@@ -122,6 +138,16 @@ pub(crate) fn artist(row: Row<'_>, previous: Option<&ArtistRow>) -> Result<Artis
     Ok(ArtistRow {
         artist_id: row.key("artist_id")?,
         name: row.value("name", previous.map(|p| &p.name))?,
+        aliases: row.value("aliases", previous.map(|p| &p.aliases))?,
+        version: row.value("version", previous.map(|p| &p.version))?,
+    })
+}
+
+pub(crate) fn synonym(row: Row<'_>, previous: Option<&SynonymRow>) -> Result<SynonymRow, CellError> {
+    Ok(SynonymRow {
+        synonym_id: row.key("synonym_id")?,
+        term: row.value("term", previous.map(|p| &p.term))?,
+        means: row.value("means", previous.map(|p| &p.means))?,
         version: row.value("version", previous.map(|p| &p.version))?,
     })
 }
@@ -131,7 +157,7 @@ pub(crate) fn venue_of(row: Row<'_>, previous: Option<&EventDocument>) -> Result
     row.value("venue_id", previous.map(|p| &p.venue.venue_id))
 }
 
-/// An event's own columns; its venue is given, its artists and prices are the previous ones.
+/// An event's own columns; its venue is given, its artists, prices and presales are the previous ones.
 pub(crate) fn event(
     row: Row<'_>,
     previous: Option<&EventDocument>,
@@ -148,9 +174,11 @@ pub(crate) fn event(
         works: row.value("works", was.map(|p| &p.works))?,
         image: row.nullable("image", was.map(|p| &p.image))?,
         popularity: row.value("popularity", was.map(|p| &p.popularity))?,
+        boost: row.value("boost", was.map(|p| &p.boost))?,
         status: row.value("status", was.map(|p| &p.status))?,
         starts_at: row.value("starts_at", was.map(|p| &p.starts_at))?,
         ends_at: row.nullable::<Timestamp>("ends_at", was.map(|p| &p.ends_at))?,
+        date_tba: row.value("date_tba", was.map(|p| &p.date_tba))?,
         venue,
         artists: was.map(|p| p.artists.clone()).unwrap_or_default(),
         tiers: was.map(|p| p.tiers.clone()).unwrap_or_default(),
@@ -159,6 +187,7 @@ pub(crate) fn event(
         currency: row.value("currency", was.map(|p| &p.currency))?,
         sale_opens_at: row.value("sale_opens_at", was.map(|p| &p.sale_opens_at))?,
         sale_closes_at: row.value("sale_closes_at", was.map(|p| &p.sale_closes_at))?,
+        presales: was.map(|p| p.presales.clone()).unwrap_or_default(),
         hold_ttl_s: row.value("hold_ttl_s", was.map(|p| &p.hold_ttl_s))?,
         buyer_limit: row.value("buyer_limit", was.map(|p| &p.buyer_limit))?,
         version: row.value("version", was.map(|p| &p.version))?,
@@ -175,11 +204,16 @@ pub(crate) fn credit_artist(row: Row<'_>, previous: Option<&Credit>) -> Result<A
     row.value("artist_id", previous.map(|p| &p.artist_id))
 }
 
-/// A row of `event_artist`; the name is its artist's.
-pub(crate) fn credit(row: Row<'_>, previous: Option<&Credit>, name: String) -> Result<Credit, CellError> {
+/// A row of `event_artist`; the names are its artist's.
+pub(crate) fn credit(
+    row: Row<'_>,
+    previous: Option<&Credit>,
+    (name, aliases): (String, Vec<String>),
+) -> Result<Credit, CellError> {
     Ok(Credit {
         artist_id: credit_artist(row, previous)?,
         name,
+        aliases,
         role: row.value("role", previous.map(|p| &p.role))?,
         position: row.key("position")?,
     })
@@ -198,6 +232,20 @@ pub(crate) fn tier(row: Row<'_>, previous: Option<&Tier>) -> Result<Tier, CellEr
     })
 }
 
+/// The key of a row of `event_presale`.
+pub(crate) fn presale_key(row: Row<'_>) -> Result<(EventId, i16), CellError> {
+    Ok((row.key("event_id")?, row.key("position")?))
+}
+
+pub(crate) fn presale(row: Row<'_>, previous: Option<&Presale>) -> Result<Presale, CellError> {
+    Ok(Presale {
+        position: row.key("position")?,
+        name: row.value("name", previous.map(|p| &p.name))?,
+        opens_at: row.value("opens_at", previous.map(|p| &p.opens_at))?,
+        closes_at: row.value("closes_at", previous.map(|p| &p.closes_at))?,
+    })
+}
+
 /// A row of `availability`: it has no column that could be left out as unchanged.
 pub(crate) fn availability(row: Row<'_>) -> Result<Change, CellError> {
     Ok(Change {
@@ -213,7 +261,8 @@ pub(crate) fn id(row: Row<'_>, table: Table) -> Result<Uuid, CellError> {
     match table {
         Table::Venue => row.key::<VenueId>("venue_id").map(|id| id.0),
         Table::Artist => row.key::<ArtistId>("artist_id").map(|id| id.0),
-        Table::Event | Table::EventArtist | Table::EventTier | Table::Availability => {
+        Table::Synonym => row.key("synonym_id"),
+        Table::Event | Table::EventArtist | Table::EventTier | Table::EventPresale | Table::Availability => {
             row.key::<EventId>("event_id").map(|id| id.0)
         }
     }

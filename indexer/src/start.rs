@@ -205,6 +205,7 @@ fn copy(
             }
             Projected::Venue(venue) => venue.to_document(),
             Projected::Artist(artist) => artist.to_document(),
+            Projected::Synonym(synonym) => synonym.to_document(),
             Projected::Event(event) => {
                 events += 1;
                 if events % REPORT_EVERY == 0 {

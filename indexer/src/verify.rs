@@ -48,7 +48,7 @@ pub struct Report {
 /// One thing that is not the same on both sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// `event`, `venue`, `artist` or `availability`.
+    /// `event`, `venue`, `artist`, `synonym` or `availability`.
     pub kind: &'static str,
     /// Its id, or the slot's number.
     pub id: String,
@@ -183,12 +183,13 @@ impl Comparison {
             Projected::Venue(venue) => self.document(Kind::Venue, venue.venue_id.0, &venue),
             Projected::Artist(artist) => self.document(Kind::Artist, artist.artist_id.0, &artist),
             Projected::Event(event) => self.document(Kind::Event, event.event_id.0, &*event),
+            Projected::Synonym(synonym) => self.document(Kind::Synonym, synonym.synonym_id, &synonym),
             Projected::Availability(change) => {
                 self.cell(change);
                 Ok(())
             }
         })?;
-        for kind in [Kind::Venue, Kind::Artist, Kind::Event] {
+        for kind in [Kind::Venue, Kind::Artist, Kind::Event, Kind::Synonym] {
             let unseen = self.index.sources(kind)?.filter(|(id, _)| !self.seen.contains(&(kind as u8, *id)));
             for (id, source) in unseen.take(DIFFERENCES_MAX).collect::<Vec<_>>() {
                 self.differ(name(kind), id.to_string(), None, Some(source));
@@ -228,5 +229,6 @@ fn name(kind: Kind) -> &'static str {
         Kind::Event => "event",
         Kind::Venue => "venue",
         Kind::Artist => "artist",
+        Kind::Synonym => "synonym",
     }
 }

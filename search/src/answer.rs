@@ -15,7 +15,7 @@ pub struct Answer {
     pub hits: Vec<Hit>,
     /// How many there are on all pages; exact.
     pub total: u64,
-    /// Counts by facet, each ignoring its own filter; the most frequent values first.
+    /// Counts by facet, each ignoring its own filter; the most frequent values first, prices and months in their order.
     pub facets: BTreeMap<&'static str, Vec<FacetCount>>,
     /// The next page's cursor; none on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,7 +40,7 @@ pub struct Hit {
     pub event_id: EventId,
     /// What it is called.
     pub title: String,
-    /// When it begins.
+    /// When it begins; only when it is expected to when `date_tba`.
     #[schema(value_type = String, format = DateTime)]
     pub starts_at: Timestamp,
     /// When it ends, if known.
@@ -48,6 +48,8 @@ pub struct Hit {
     pub ends_at: Option<Timestamp>,
     /// When it begins on the venue's clocks, without a zone.
     pub local_start: String,
+    /// Whether the date is still to be announced.
+    pub date_tba: bool,
     /// The venue's IANA zone.
     pub timezone: String,
     /// Whether it takes place.
@@ -83,7 +85,8 @@ pub struct Hit {
     /// Where the words stand, as HTML with nothing in it but text and `<mark>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub highlight: Option<Highlight>,
-    /// How well it matches, when sorted by relevance.
+    /// How well it matches, when sorted by relevance: the whole part says how (3 a title exactly so, 2 as typed, 1 with typing
+    /// errors, 0 by a synonym; 4 more and on when pinned), the fraction how well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f32>,
 }
@@ -123,6 +126,15 @@ pub struct FacetCount {
     pub value: String,
     /// Hits with it.
     pub count: u64,
+    /// Of a step of prices, its currency: `currency` takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// Of a step of prices or a month, where it begins: `price_min` or `local_from` takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Where it ends, included: `price_max` or `local_to` takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// The venue's or artist's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Uuid>,

@@ -46,6 +46,11 @@ impl Bits {
         Self { words: words.collect(), len: items.len() }
     }
 
+    /// Below what number its members are.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     pub(crate) fn insert(&mut self, number: usize) {
         if let Some(word) = self.words.get_mut(number / 64) {
             *word |= 1 << (number % 64);
@@ -74,6 +79,19 @@ impl Bits {
     pub(crate) fn and(&mut self, other: &Self) {
         for (mine, theirs) in self.words.iter_mut().zip(&other.words) {
             *mine &= theirs;
+        }
+    }
+
+    pub(crate) fn or(&mut self, other: &Self) {
+        for (mine, theirs) in self.words.iter_mut().zip(&other.words) {
+            *mine |= theirs;
+        }
+    }
+
+    /// Removes what is in the other set.
+    pub(crate) fn and_not(&mut self, other: &Self) {
+        for (mine, theirs) in self.words.iter_mut().zip(&other.words) {
+            *mine &= !theirs;
         }
     }
 
@@ -155,6 +173,11 @@ mod tests {
             let mut both = left.clone();
             both.and(&right);
             prop_assert_eq!(both.iter_from(0).collect::<Vec<_>>(), a.intersection(&b).copied().collect::<Vec<_>>());
+            let (mut either, mut rest) = (left.clone(), left.clone());
+            either.or(&right);
+            rest.and_not(&right);
+            prop_assert_eq!(either.iter_from(0).collect::<Vec<_>>(), a.union(&b).copied().collect::<Vec<_>>());
+            prop_assert_eq!(rest.iter_from(0).collect::<Vec<_>>(), a.difference(&b).copied().collect::<Vec<_>>());
             prop_assert_eq!((left.count(), left.count_with(&right)), (a.len(), a.intersection(&b).count()));
             prop_assert_eq!(left.iter_from(first).collect::<Vec<_>>(), a.range(first..).copied().collect::<Vec<_>>());
             let ranks = left.ranks();

@@ -5,12 +5,16 @@
 //! the first hits by date are the first bits of a set of ranks.
 
 use crate::bits::Bits;
-use crate::fold::Words;
+use crate::document::Kind;
+use crate::fold::{Word, Words};
 use crate::names::{NONE, Names, Table};
+use crate::request::Slot;
+use crate::synonyms::Synonyms;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tantivy::columnar::{Column, StrColumn};
+use tantivy::schema::Field;
 use tantivy::{DocId, SegmentReader};
 use uuid::Uuid;
 
@@ -27,12 +31,21 @@ pub(crate) struct Columns {
     pub(crate) doc: Vec<DocId>,
     pub(crate) id: Vec<Uuid>,
     pub(crate) slot: Vec<u32>,
+    /// By this the ranks are ordered: an event whose date is to be announced stands at the end of its expected day.
     pub(crate) starts_at: Vec<i64>,
+    /// The expected start of each event whose date is to be announced.
+    pub(crate) expected_at: HashMap<usize, i64>,
     pub(crate) ends_at: Vec<i64>,
     pub(crate) opens_at: Vec<i64>,
     pub(crate) closes_at: Vec<i64>,
+    /// Openings and closings of presales in turn.
+    pub(crate) presales: Lists<i64>,
     pub(crate) status: Vec<u8>,
     pub(crate) popularity: Vec<u32>,
+    /// The ranks, the most popular first.
+    pub(crate) popular: Vec<u32>,
+    /// What is pinned, and how much.
+    pub(crate) boosts: HashMap<usize, u8>,
     pub(crate) capacity: Vec<u32>,
     pub(crate) price_min: Vec<i64>,
     pub(crate) price_max: Vec<i64>,
@@ -42,11 +55,13 @@ pub(crate) struct Columns {
     pub(crate) city: Vec<u32>,
     pub(crate) region: Vec<u32>,
     pub(crate) country: Vec<u32>,
-    pub(crate) genres: Lists,
-    pub(crate) artists: Lists,
+    pub(crate) genres: Lists<u32>,
+    pub(crate) artists: Lists<u32>,
     /// The first eight bytes of the folded title, so that most comparisons of titles compare numbers.
     pub(crate) name_key: Vec<u64>,
     titles: Texts,
+    /// The synonyms among the segment's documents.
+    pub(crate) synonyms: Synonyms,
     /// The longest time between an event's start and end, in microseconds.
     pub(crate) duration_max_us: i64,
     rank: Vec<u32>,
@@ -64,15 +79,23 @@ pub(crate) enum SetKey {
     Genre(Vec<u32>),
     Artist(Vec<u32>),
     Status(Vec<u8>),
-    /// Events with a word that begins so.
-    Prefix(String),
+    /// Events in whose field the term stands, or one that begins so.
+    Term(Field, Slot),
+    /// Events in one of whose parts these stand at successive positions.
+    Phrase(Vec<Slot>),
 }
 
-/// Several numbers per event.
-#[derive(Debug, Default)]
-pub(crate) struct Lists {
+/// Several items per event.
+#[derive(Debug)]
+pub(crate) struct Lists<T> {
     ends: Vec<u32>,
-    numbers: Vec<u32>,
+    items: Vec<T>,
+}
+
+impl<T> Default for Lists<T> {
+    fn default() -> Self {
+        Self { ends: Vec::new(), items: Vec::new() }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -81,25 +104,27 @@ struct Texts {
     text: String,
 }
 
-impl Lists {
-    pub(crate) fn of(&self, rank: usize) -> &[u32] {
+impl<T> Lists<T> {
+    pub(crate) fn of(&self, rank: usize) -> &[T] {
         let start = rank.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize);
         let end = self.ends.get(rank).map_or(start, |end| *end as usize);
-        self.numbers.get(start..end).unwrap_or_default()
+        self.items.get(start..end).unwrap_or_default()
     }
 
-    fn push(&mut self, numbers: impl Iterator<Item = u32>) {
-        self.numbers.extend(numbers.filter(|number| *number != NONE));
-        self.ends.push(u32::try_from(self.numbers.len()).unwrap_or(u32::MAX));
+    fn push(&mut self, items: impl Iterator<Item = T>) {
+        self.items.extend(items);
+        self.ends.push(u32::try_from(self.items.len()).unwrap_or(u32::MAX));
     }
+}
 
+impl Lists<u32> {
     /// The ranks that have one of these numbers.
     fn having(&self, numbers: &[u32]) -> Bits {
         let mut bits = Bits::none(self.ends.len());
         let mut start = 0;
         for (rank, end) in self.ends.iter().enumerate() {
             let end = *end as usize;
-            if self.numbers.get(start..end).is_some_and(|list| list.iter().any(|number| numbers.contains(number))) {
+            if self.items.get(start..end).is_some_and(|list| list.iter().any(|number| numbers.contains(number))) {
                 bits.insert(rank);
             }
             start = end;
@@ -113,15 +138,20 @@ impl Columns {
     pub(crate) fn build(reader: &SegmentReader, names: &RwLock<Names>) -> tantivy::Result<Self> {
         let source = Source::open(reader)?;
         let mut order: Vec<(i64, Uuid, DocId)> = Vec::with_capacity(reader.max_doc() as usize);
+        let mut synonyms: Vec<DocId> = Vec::new();
         for doc in 0..reader.max_doc() {
-            if source.kind.first(doc) == Some(0) {
+            let kind = source.kind.first(doc);
+            if kind == Some(Kind::Event as u64) {
                 let id =
                     Uuid::from_u64_pair(source.id_high.first(doc).unwrap_or(0), source.id_low.first(doc).unwrap_or(0));
                 order.push((source.starts_at.first(doc).unwrap_or(0), id, doc));
+            } else if kind == Some(Kind::Synonym as u64) {
+                synonyms.push(doc);
             }
         }
         order.sort_unstable();
         let mut columns = Self::empty(reader.max_doc(), order.len());
+        columns.synonyms = Synonyms::read(reader, &synonyms)?;
         source.fill(&mut columns, &order, names)?;
         Ok(columns)
     }
@@ -132,11 +162,15 @@ impl Columns {
             id: Vec::with_capacity(events),
             slot: Vec::with_capacity(events),
             starts_at: Vec::with_capacity(events),
+            expected_at: HashMap::new(),
             ends_at: Vec::with_capacity(events),
             opens_at: Vec::with_capacity(events),
             closes_at: Vec::with_capacity(events),
+            presales: Lists::default(),
             status: Vec::with_capacity(events),
             popularity: Vec::with_capacity(events),
+            popular: Vec::new(),
+            boosts: HashMap::new(),
             capacity: Vec::with_capacity(events),
             price_min: Vec::with_capacity(events),
             price_max: Vec::with_capacity(events),
@@ -150,6 +184,7 @@ impl Columns {
             artists: Lists::default(),
             name_key: Vec::with_capacity(events),
             titles: Texts::default(),
+            synonyms: Synonyms::default(),
             duration_max_us: 0,
             rank: vec![NONE; max_doc as usize],
             cached: Mutex::default(),
@@ -186,7 +221,7 @@ impl Columns {
             SetKey::Status(statuses) => Bits::of(&self.status, |status| statuses.contains(status)),
             SetKey::Genre(numbers) => self.genres.having(numbers),
             SetKey::Artist(numbers) => self.artists.having(numbers),
-            SetKey::Prefix(_) => Bits::none(self.len()),
+            SetKey::Term(..) | SetKey::Phrase(_) => Bits::none(self.len()),
         };
         self.remember(key, set)
     }
@@ -216,11 +251,14 @@ struct Source {
     id_low: Column<u64>,
     slot: Column<u64>,
     starts_at: Column<i64>,
+    expected_at: Column<i64>,
     ends_at: Column<i64>,
     opens_at: Column<i64>,
     closes_at: Column<i64>,
+    presales: Column<i64>,
     status: Column<u64>,
     popularity: Column<u64>,
+    boost: Column<u64>,
     capacity: Column<u64>,
     price_min: Column<i64>,
     price_max: Column<i64>,
@@ -251,11 +289,14 @@ impl Source {
             id_low: number("id_low")?,
             slot: number("slot")?,
             starts_at: signed("starts_at")?,
+            expected_at: signed("expected_at")?,
             ends_at: signed("ends_at")?,
             opens_at: signed("sale_opens_at")?,
             closes_at: signed("sale_closes_at")?,
+            presales: signed("presales")?,
             status: number("status")?,
             popularity: number("popularity")?,
+            boost: number("boost")?,
             capacity: number("capacity")?,
             price_min: signed("price_min")?,
             price_max: signed("price_max")?,
@@ -282,6 +323,7 @@ impl Source {
             columns.doc.push(doc);
             columns.id.push(*id);
             columns.starts_at.push(*starts_at);
+            columns.expected_at.extend(self.expected_at.first(doc).map(|expected_at| (rank, expected_at)));
             let ends_at = self.ends_at.first(doc);
             columns.ends_at.push(ends_at.unwrap_or(NO_INSTANT));
             let duration_us = ends_at.map_or(0, |ends_at| ends_at.saturating_sub(*starts_at));
@@ -291,15 +333,22 @@ impl Source {
             columns.closes_at.push(self.closes_at.first(doc).unwrap_or(0));
             columns.status.push(u8::try_from(small(&self.status, doc)).unwrap_or(0));
             columns.popularity.push(small(&self.popularity, doc));
+            columns.presales.push(self.presales.values_for_doc(doc));
+            columns.boosts.extend(
+                u8::try_from(small(&self.boost, doc)).ok().filter(|boost| *boost > 0).map(|boost| (rank, boost)),
+            );
             columns.capacity.push(small(&self.capacity, doc));
             columns.price_min.push(self.price_min.first(doc).unwrap_or(NO_PRICE));
             columns.price_max.push(self.price_max.first(doc).unwrap_or(NO_PRICE));
             columns.currency.push(each(self.currency.as_ref(), &currency, doc).next().unwrap_or(NONE));
             columns.image.push(each(self.image.as_ref(), &image, doc).next().unwrap_or(NONE));
             columns.venue.push(each(self.venue.as_ref(), &venue, doc).next().unwrap_or(NONE));
-            columns.genres.push(each(self.genres.as_ref(), &genres, doc));
-            columns.artists.push(each(self.artists.as_ref(), &artists, doc));
+            columns.genres.push(each(self.genres.as_ref(), &genres, doc).filter(|number| *number != NONE));
+            columns.artists.push(each(self.artists.as_ref(), &artists, doc).filter(|number| *number != NONE));
         }
+        columns.popular = (0..u32::try_from(order.len()).unwrap_or(NONE)).collect();
+        let popularity = &columns.popularity;
+        columns.popular.sort_by_key(|rank| std::cmp::Reverse(popularity.get(*rank as usize)));
         self.fill_titles(columns, order)?;
         fill_places(columns, &names.read());
         Ok(())
@@ -383,14 +432,14 @@ fn small(column: &Column<u64>, doc: DocId) -> u32 {
 }
 
 /// The first eight bytes of a title's folded name as a number that sorts as they do; the rest of the title is not looked at.
-fn name_key(title: &str) -> u64 {
+pub(crate) fn name_key(title: &str) -> u64 {
     let mut words = Words::new(title);
-    let (mut word, mut name) = (String::new(), String::new());
-    while name.len() < 8 && words.next_into(&mut word).is_some() {
+    let (mut word, mut name) = (Word::default(), String::new());
+    while name.len() < 8 && words.next_into(&mut word) {
         if !name.is_empty() {
             name.push(' ');
         }
-        name.push_str(&word);
+        name.push_str(&word.text);
     }
     let mut key = [0; 8];
     for (place, byte) in key.iter_mut().zip(name.bytes()) {

@@ -3,8 +3,9 @@
 //! The structs are the projection of Postgres's rows; their JSON is what the index stores and what `GET /event/{id}` shows.
 //! Every document here is a pure function of rows: nothing reads a clock or a database.
 
-use crate::schema::{fields, weight};
+use crate::schema::{fields, weight, weighted};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use model::{ArtistId, Currency, EventId, LayoutHash, TierNo, UserId, VenueId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,6 +23,8 @@ pub enum Kind {
     Venue = 1,
     /// An [`ArtistRow`].
     Artist = 2,
+    /// A [`SynonymRow`].
+    Synonym = 3,
 }
 
 /// Whether an event takes place.
@@ -82,6 +85,22 @@ pub struct ArtistRow {
     pub artist_id: ArtistId,
     /// Their name.
     pub name: String,
+    /// Other names they are known by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// The row's version.
+    pub version: i64,
+}
+
+/// A row of `synonym`: who searches for `term` finds what any of `means` finds too, after what has the term itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SynonymRow {
+    /// Its id.
+    pub synonym_id: Uuid,
+    /// One or more words.
+    pub term: String,
+    /// What else they say, each as `q` has it: words and phrases in quotes.
+    pub means: Vec<String>,
     /// The row's version.
     pub version: i64,
 }
@@ -93,6 +112,9 @@ pub struct Credit {
     pub artist_id: ArtistId,
     /// Their name.
     pub name: String,
+    /// Other names they are known by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
     /// composer, conductor, orchestra, or an instrument or voice.
     pub role: String,
     /// Place on the bill, from 0.
@@ -110,7 +132,22 @@ pub struct Tier {
     pub price: i64,
 }
 
-/// A row of `event` with everything that belongs to it. `artists` are in order of `position`, `tiers` of `tier`.
+/// A row of `event_presale`: a time before the public sale in which some may buy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Presale {
+    /// Place in the list, from 0.
+    pub position: i16,
+    /// Whom or what it is for.
+    pub name: String,
+    /// Its first instant.
+    #[schema(value_type = String, format = DateTime)]
+    pub opens_at: Timestamp,
+    /// The first instant after it.
+    #[schema(value_type = String, format = DateTime)]
+    pub closes_at: Timestamp,
+}
+
+/// A row of `event` with everything that belongs to it. `artists` and `presales` are in order of `position`, `tiers` of `tier`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct EventDocument {
     /// Its id.
@@ -132,14 +169,20 @@ pub struct EventDocument {
     pub image: Option<String>,
     /// What the organizer's figures say; more is more.
     pub popularity: u32,
+    /// Above 0, pinned: before all others by relevance, the greatest first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub boost: u8,
     /// Whether it takes place.
     pub status: Status,
-    /// When it begins.
+    /// When it begins; only when it is expected to when `date_tba`.
     #[schema(value_type = String, format = DateTime)]
     pub starts_at: Timestamp,
     /// When it ends, if known.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ends_at: Option<Timestamp>,
+    /// Whether the date is still to be announced.
+    #[serde(default)]
+    pub date_tba: bool,
     /// Where.
     pub venue: VenueRow,
     /// Who.
@@ -158,12 +201,20 @@ pub struct EventDocument {
     /// The first instant after the sale.
     #[schema(value_type = String, format = DateTime)]
     pub sale_closes_at: Timestamp,
+    /// Times before it in which some may buy.
+    #[serde(default)]
+    pub presales: Vec<Presale>,
     /// How long a hold lives, in seconds.
     pub hold_ttl_s: u32,
     /// Seats one buyer may have.
     pub buyer_limit: u32,
     /// The row's version.
     pub version: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_zero(boost: &u8) -> bool {
+    *boost == 0
 }
 
 /// Cannot happen for values made by this program: a source that is not JSON.
@@ -219,13 +270,32 @@ impl ArtistRow {
     }
 }
 
-/// The artist as hits show them, and as the `artists` column keeps them.
+impl SynonymRow {
+    /// The synonym's own document.
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub fn to_document(&self) -> Result<TantivyDocument, SourceError> {
+        bare(Kind::Synonym, self.synonym_id, self)
+    }
+}
+
+/// The artist as hits show them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ArtistName {
     /// Their id.
     pub artist_id: ArtistId,
     /// Their name.
     pub name: String,
+}
+
+/// The artist as the `artists` column keeps them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ArtistNames {
+    #[serde(flatten)]
+    pub(crate) artist: ArtistName,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) aliases: Vec<String>,
 }
 
 impl EventDocument {
@@ -237,10 +307,9 @@ impl EventDocument {
         let fields = fields();
         let mut document = bare(Kind::Event, self.event_id.0, self)?;
         for (part, weight) in self.parts() {
-            for _ in 0..weight {
-                document.add_text(fields.text, part);
-            }
+            document.add_text(fields.text, weighted(part, weight));
         }
+        document.add_text(fields.title_words, weighted(&self.title, 1));
         document.add_bytes(fields.parents, &id_bytes(Kind::Venue, self.venue.venue_id.0));
         for credit in &self.artists {
             document.add_bytes(fields.parents, &id_bytes(Kind::Artist, credit.artist_id.0));
@@ -249,12 +318,22 @@ impl EventDocument {
         document.add_u64(fields.id_high, high);
         document.add_u64(fields.id_low, low);
         document.add_u64(fields.slot, self.slot.into());
-        document.add_i64(fields.starts_at, self.starts_at.as_microsecond());
+        if self.date_tba {
+            document.add_i64(fields.starts_at, self.expected_day_last_us());
+            document.add_i64(fields.expected_at, self.starts_at.as_microsecond());
+        } else {
+            document.add_i64(fields.starts_at, self.starts_at.as_microsecond());
+        }
         if let Some(ends_at) = self.ends_at {
             document.add_i64(fields.ends_at, ends_at.as_microsecond());
         }
         document.add_i64(fields.sale_opens_at, self.sale_opens_at.as_microsecond());
         document.add_i64(fields.sale_closes_at, self.sale_closes_at.as_microsecond());
+        for presale in &self.presales {
+            document.add_i64(fields.presales, presale.opens_at.as_microsecond());
+            document.add_i64(fields.presales, presale.closes_at.as_microsecond());
+        }
+        document.add_u64(fields.boost, self.boost.into());
         document.add_u64(fields.status, self.status as u64);
         document.add_u64(fields.popularity, self.popularity.into());
         document.add_u64(fields.capacity, self.capacity.into());
@@ -276,10 +355,18 @@ impl EventDocument {
             if !named.contains(&credit.artist_id) {
                 named.push(credit.artist_id);
                 let artist = ArtistName { artist_id: credit.artist_id, name: credit.name.clone() };
-                document.add_text(fields.artists, serde_json::to_string(&artist)?);
+                let kept = ArtistNames { artist, aliases: credit.aliases.clone() };
+                document.add_text(fields.artists, serde_json::to_string(&kept)?);
             }
         }
         Ok(document)
+    }
+
+    /// The last microsecond of the day it is expected on, in the venue's zone: after everything that begins that day.
+    fn expected_day_last_us(&self) -> i64 {
+        let zone = TimeZone::get(&self.venue.timezone).unwrap_or(TimeZone::UTC);
+        let end = self.starts_at.to_zoned(zone).end_of_day();
+        end.map_or(self.starts_at, |end| end.timestamp()).as_microsecond()
     }
 
     /// The lowest price of a tier.
@@ -302,7 +389,10 @@ impl EventDocument {
             (self.venue.city.as_str(), weight::CITY),
             (self.description.as_str(), weight::DESCRIPTION),
         ];
-        parts.extend(self.artists.iter().map(|credit| (credit.name.as_str(), weight::ARTIST)));
+        for credit in &self.artists {
+            parts.push((credit.name.as_str(), weight::ARTIST));
+            parts.extend(credit.aliases.iter().map(|alias| (alias.as_str(), weight::ALIAS)));
+        }
         parts.extend(self.genres.iter().map(|genre| (genre.as_str(), weight::GENRE)));
         for work in &self.works {
             texts(work, &mut |text| parts.push((text, weight::WORK)));

@@ -1,6 +1,6 @@
 //! Events and published indexes for tests: the same every time for the same number.
 
-use crate::document::{Credit, EventDocument, Kind, Status, Tier, VenueRow, id_term};
+use crate::document::{Credit, EventDocument, Kind, Presale, Status, SynonymRow, Tier, VenueRow, id_term};
 use crate::manifest::{Alias, Head, Manifest, ManifestFile, pack_path};
 use crate::schema;
 use crate::store::{Durability, Store, Tag};
@@ -11,25 +11,35 @@ use std::collections::HashMap;
 use tantivy::{Index, IndexWriter};
 use uuid::Uuid;
 
-pub(crate) const ARTISTS: [&str; 6] = [
+/// Other names some of them are known by, by number.
+pub(crate) const ALIASES: [(usize, &str); 3] = [(1, "Antonin Dworschak"), (5, "NY Phil"), (6, "Tokyo Symphony")];
+pub(crate) const ARTISTS: [&str; 7] = [
     "Gustav Mahler",
     "Antonín Dvořák",
     "Clara Schumann",
     "Robert Schumann",
     "Leonard Bernstein",
     "New York Philharmonic",
+    "東京交響楽団",
 ];
+/// Terms and what else they mean.
+pub(crate) const SYNONYMS: [(&str, &[&str]); 3] =
+    [("czech master", &["dvorak"]), ("farewell", &["\"evening gala\"", "kaddish mahler"]), ("titan", &["\"no 5\""])];
 pub(crate) const GENRES: [&str; 4] = ["symphony", "chamber", "opera", "Lieder"];
 pub(crate) const WORDS: [&str; 8] =
     ["Titan", "Resurrection", "Rusalka", "Requiem", "Kaddish", "Candide", "Evening", "Gala"];
 /// name, city, region, country, coordinates, zone
 pub(crate) type VenueLine =
     (&'static str, &'static str, Option<&'static str>, &'static str, Option<(f64, f64)>, &'static str);
-pub(crate) const VENUES: [VenueLine; 5] = [
+pub(crate) const VENUES: [VenueLine; 9] = [
     ("Carnegie Hall", "New York", Some("NY"), "US", Some((40.765, -73.98)), "America/New_York"),
     ("Geffen Hall", "New York", Some("NY"), "US", Some((40.7725, -73.983)), "America/New_York"),
     ("Suntory Hall", "Tokyo", None, "JP", Some((35.667, 139.741)), "Asia/Tokyo"),
     ("Rudolfinum", "Praha", None, "CZ", None, "Europe/Prague"),
+    ("東京文化会館", "東京", None, "JP", Some((35.714, 139.775)), "Asia/Tokyo"),
+    ("Dome at the Pole", "South Pole", None, "AQ", Some((-90.0, 12.0)), "Antarctica/McMurdo"),
+    ("Line Hall", "Taveuni", None, "FJ", Some((-16.8, 180.0)), "Pacific/Fiji"),
+    ("Aleut Hall", "Adak", Some("AK"), "US", Some((51.88, -176.65)), "America/Adak"),
     ("Suva Civic", "Suva", None, "FJ", Some((-18.14, 178.42)), "Pacific/Fiji"),
 ];
 /// The instant tests take for the present: 2026-11-24T12:00Z, a Tuesday.
@@ -73,7 +83,9 @@ pub(crate) fn event(n: u32) -> EventDocument {
     let mut dice = Dice(u64::from(n));
     let mut artists: Vec<usize> = (0..dice.below(4)).map(|_| dice.below(ARTISTS.len())).collect();
     artists.dedup();
-    let hours = i64::try_from(dice.below(24 * 40)).unwrap() - 24 * 10;
+    // Some of them beyond the changes of clocks in March.
+    let days = if dice.below(3) == 0 { 150 } else { 40 };
+    let hours = i64::try_from(dice.below(24 * days)).unwrap() - 24 * 10;
     let starts_at = Timestamp::from_second(NOW_S + hours * 3600).unwrap();
     let later = |hours: i64| starts_at + jiff::SignedDuration::from_hours(hours);
     let word = |dice: &mut Dice| WORDS[dice.below(WORDS.len())];
@@ -83,13 +95,15 @@ pub(crate) fn event(n: u32) -> EventDocument {
         slot: n,
         organizer_id: UserId(Uuid::from_u128(1)),
         title: format!("{} {}", word(&mut dice), word(&mut dice)),
-        description: String::new(),
+        description: format!("A {} of {}", word(&mut dice), word(&mut dice)),
         genres: vec![GENRES[dice.below(GENRES.len())].into()],
         works: vec![json!({"composer": ARTISTS[dice.below(4)], "title": format!("No. {}", dice.below(12))})],
         image: None,
+        boost: u8::from(dice.below(12) == 0),
         popularity: u32::try_from(dice.below(5)).unwrap(),
         status: [Status::Scheduled, Status::Scheduled, Status::Postponed, Status::Cancelled][dice.below(4)],
         starts_at,
+        date_tba: dice.below(8) == 0,
         ends_at: (dice.below(2) == 0).then(|| later(2)),
         venue: venue(dice.below(VENUES.len())),
         artists: (0_i16..)
@@ -97,6 +111,7 @@ pub(crate) fn event(n: u32) -> EventDocument {
             .map(|(position, n)| Credit {
                 artist_id: ArtistId(Uuid::from_u128(0x2000 + n as u128)),
                 name: ARTISTS[n].into(),
+                aliases: ALIASES.iter().filter(|alias| alias.0 == n).map(|alias| alias.1.into()).collect(),
                 role: "artist".into(),
                 position,
             })
@@ -114,6 +129,14 @@ pub(crate) fn event(n: u32) -> EventDocument {
         currency: if dice.below(2) == 0 { "USD" } else { "JPY" }.parse().unwrap(),
         sale_opens_at: later(-24 * (1 + i64::try_from(dice.below(20)).unwrap())),
         sale_closes_at: later(-i64::try_from(dice.below(4)).unwrap()),
+        presales: (0..dice.below(3))
+            .map(|n| Presale {
+                position: i16::try_from(n).unwrap(),
+                name: format!("presale {n}"),
+                opens_at: later(-24 * (25 - 20 * i64::try_from(n).unwrap())),
+                closes_at: later(-24 * (15 - 13 * i64::try_from(n).unwrap())),
+            })
+            .collect(),
         hold_ttl_s: 600,
         buyer_limit: 8,
         version: 1,
@@ -150,6 +173,21 @@ impl Publisher {
             self.writer.delete_term(id_term(Kind::Event, event.0));
         }
         self.writer.add_document(venue(0).to_document().unwrap()).unwrap();
+        self.writer.commit().unwrap();
+    }
+
+    /// Adds synonyms, or takes them away again.
+    pub(crate) fn write_synonyms(&mut self, synonyms: &[(&str, &[&str])], deleted: &[&str]) {
+        let id = |term: &str| Uuid::new_v5(&Uuid::NAMESPACE_OID, term.as_bytes());
+        for (term, means) in synonyms {
+            self.writer.delete_term(id_term(Kind::Synonym, id(term)));
+            let means = means.iter().map(|text| (*text).to_owned()).collect();
+            let row = SynonymRow { synonym_id: id(term), term: (*term).into(), means, version: 1 };
+            self.writer.add_document(row.to_document().unwrap()).unwrap();
+        }
+        for term in deleted {
+            self.writer.delete_term(id_term(Kind::Synonym, id(term)));
+        }
         self.writer.commit().unwrap();
     }
 

@@ -18,6 +18,7 @@ pub mod replica;
 pub mod request;
 pub mod schema;
 pub mod store;
+pub mod synonyms;
 mod view;
 
 pub use replica::Replica;

@@ -3,7 +3,7 @@
 //! Columns hold these numbers, so counting and filtering compare integers, across segments and views alike. The tables only
 //! grow while a replica reads one generation; a renamed venue or artist is a new number beside the old one.
 
-use crate::document::{ArtistName, VenueRow};
+use crate::document::{ArtistName, ArtistNames, VenueRow};
 use crate::fold;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, HashMap};
@@ -25,6 +25,15 @@ pub(crate) struct Entry<T> {
     pub(crate) item: T,
     /// The name with accents and case folded.
     pub(crate) folded: String,
+    /// Other names, folded.
+    pub(crate) aliases: Vec<String>,
+}
+
+impl<T> Entry<T> {
+    /// Every name, folded.
+    pub(crate) fn folded(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.folded.as_str()).chain(self.aliases.iter().map(String::as_str))
+    }
 }
 
 /// A venue with the numbers of what it is in.
@@ -86,16 +95,26 @@ impl<T> Table<T> {
     }
 
     fn add(&mut self, key: String, name: &str, item: T) -> u32 {
+        self.add_known_as(key, name, &[], item)
+    }
+
+    fn add_known_as(&mut self, key: String, name: &str, aliases: &[String], item: T) -> u32 {
         let number = u32::try_from(self.entries.len()).unwrap_or(NONE);
-        let folded = fold::name(name);
-        self.by_folded.entry(folded.clone()).or_default().push(number);
+        let aliases = aliases.iter().map(|alias| fold::name(alias)).collect();
+        let entry = Entry { item, folded: fold::name(name), aliases };
+        for folded in entry.folded() {
+            let numbers = self.by_folded.entry(folded.to_owned()).or_default();
+            if numbers.last() != Some(&number) {
+                numbers.push(number);
+            }
+        }
         self.by_key.insert(key, number);
-        self.entries.push(Entry { item, folded });
+        self.entries.push(entry);
         number
     }
 
-    /// Whom a filter's text means: those named exactly so, accents and case aside; if there is none, those in whose name every
-    /// one of its words stands.
+    /// Whom a filter's text means: those named exactly so, accents and case aside; if there is none, those in one of whose names
+    /// every one of its words stands.
     pub(crate) fn meant_by(&self, text: &str) -> Vec<u32> {
         let folded = fold::name(text);
         if let Some(exactly) = self.by_folded.get(&folded) {
@@ -105,7 +124,8 @@ impl<T> Table<T> {
         if words.is_empty() {
             return Vec::new();
         }
-        let has_all = |entry: &Entry<T>| words.iter().all(|word| entry.folded.split(' ').any(|other| other == *word));
+        let has_all =
+            |entry: &Entry<T>| entry.folded().any(|name| words.iter().all(|word| fold::stands_in(word, name)));
         (0..).zip(&self.entries).filter(|(_, entry)| has_all(entry)).map(|(number, _)| number).collect()
     }
 }
@@ -149,10 +169,12 @@ impl Names {
         if let Some(number) = self.artists.by_key.get(json) {
             return *number;
         }
-        let Ok(artist) = serde_json::from_str::<ArtistName>(json) else { return NONE };
+        let Ok(ArtistNames { artist, aliases }) = serde_json::from_str(json) else { return NONE };
         let name = artist.name.clone();
-        let number = self.artists.add(json.to_owned(), &name, artist);
-        self.suggest(&name, Named::Artist, number);
+        let number = self.artists.add_known_as(json.to_owned(), &name, &aliases, artist);
+        for name in aliases.iter().chain([&name]) {
+            self.suggest(name, Named::Artist, number);
+        }
         number
     }
 
@@ -166,9 +188,13 @@ impl Names {
 
     fn suggest(&mut self, name: &str, named: Named, number: u32) {
         for (_, word) in fold::words(name) {
-            let entries = self.words.entry(word).or_default();
-            if entries.last() != Some(&(named, number)) {
-                entries.push((named, number));
+            // Of a dense word every part is found, so every end of it is a word here.
+            let dense = word.chars().next().is_some_and(fold::is_dense);
+            for (start, _) in word.char_indices().take(if dense { usize::MAX } else { 1 }) {
+                let entries = self.words.entry(word.get(start..).unwrap_or_default().to_owned()).or_default();
+                if entries.last() != Some(&(named, number)) {
+                    entries.push((named, number));
+                }
             }
         }
     }
@@ -177,5 +203,20 @@ impl Names {
     pub(crate) fn starting_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (Named, u32)> + 'a {
         let from = self.words.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
         from.take_while(move |(word, _)| word.starts_with(prefix)).flat_map(|(_, entries)| entries.iter().copied())
+    }
+
+    /// Whatever has a name with this very word.
+    pub(crate) fn having(&self, word: &str) -> impl Iterator<Item = (Named, u32)> {
+        self.words.get(word).into_iter().flatten().copied()
+    }
+
+    /// The names of something, folded.
+    pub(crate) fn folded(&self, named: Named, number: u32) -> Vec<&str> {
+        match named {
+            Named::Venue => self.venues.get(number).map(|entry| entry.folded().collect()),
+            Named::Artist => self.artists.get(number).map(|entry| entry.folded().collect()),
+            Named::City => self.cities.get(number).map(|entry| entry.folded().collect()),
+        }
+        .unwrap_or_default()
     }
 }

@@ -5,9 +5,12 @@
 
 mod cursor;
 mod parse;
+mod text;
 mod urlencoded;
 
 pub use cursor::Cursor;
+pub use text::Text;
+pub(crate) use text::{Clause, Slot, apart};
 
 use crate::document::Status;
 use jiff::Timestamp;
@@ -29,6 +32,8 @@ pub struct BadParameter {
 pub struct Request {
     /// The words looked for, as typed; empty when there are none.
     pub q: String,
+    /// What they say.
+    pub text: Text,
     /// What hits must satisfy.
     pub filters: Filters,
     /// Which counts to give beside the hits.
@@ -171,7 +176,7 @@ named! {
         Now = "now",
         /// Not yet open.
         Soon = "soon",
-        /// Open for some only; no event has such a window yet.
+        /// Not yet open for everybody, but within a presale.
         Presale = "presale",
         /// Closed.
         Past = "past",
@@ -213,6 +218,10 @@ named! {
         OnSale = "on_sale",
         /// Currency.
         Currency = "currency",
+        /// Lowest price left, in steps of 1, 2 and 5 of each currency.
+        Price = "price",
+        /// Month of the start, in the venue's zone.
+        Date = "date",
     }
 }
 
@@ -254,7 +263,7 @@ impl Request {
     /// The order in force.
     #[must_use]
     pub fn sort(&self) -> Sort {
-        self.sort.unwrap_or(if self.q.is_empty() { Sort::Date } else { Sort::Relevance })
+        self.sort.unwrap_or(if self.text.is_positive() { Sort::Relevance } else { Sort::Date })
     }
 }
 
@@ -271,10 +280,11 @@ impl Availability {
 }
 
 impl OnSale {
-    /// Of a sale window in microseconds.
-    pub(crate) fn of(opens_at: i64, closes_at: i64, now: i64) -> Self {
+    /// Of a sale window, and presale windows as openings and closings in turn, in microseconds.
+    pub(crate) fn of(opens_at: i64, closes_at: i64, presales: &[i64], now: i64) -> Self {
         if now < opens_at {
-            Self::Soon
+            let open = presales.as_chunks::<2>().0.iter().any(|[from, to]| (*from..*to).contains(&now));
+            if open { Self::Presale } else { Self::Soon }
         } else if now < closes_at {
             Self::Now
         } else {

@@ -1,10 +1,10 @@
 //! The Tantivy schema, its hash and the format number: what indexer and replica must agree on before they speak.
 //!
-//! One index holds documents of three kinds (event, venue, artist), each with its source JSON stored under a unique `id`, so
-//! that source rows and log position share one atomic commit. Only events have words and columns. Replicas build plain arrays
-//! from the fast fields, so a column here is named once and read once.
+//! One index holds documents of four kinds (event, venue, artist, synonym), each with its source JSON stored under a unique
+//! `id`, so that source rows and log position share one atomic commit. Only events have words and columns. Replicas build plain
+//! arrays from the fast fields, so a column here is named once and read once.
 
-use crate::fold::Words;
+use crate::fold::Terms;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -15,19 +15,21 @@ use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer};
 use tantivy::{Index, IndexSettings};
 
 /// Raised when readers must not open what older writers wrote although the schema is the same.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The name of the one tokenizer, which [`register`] makes known to an index.
 pub const TOKENIZER: &str = "fold";
 
-/// How often the words of a part stand in `text`: the weights of BM25F (Robertson, Zaragoza and Taylor 2004) in whole numbers.
+/// How often the words of a part count in `text`: the weights of BM25F (Robertson, Zaragoza and Taylor 2004) in whole numbers,
+/// one digit each.
 pub(crate) mod weight {
     pub(crate) const TITLE: usize = 4;
     pub(crate) const ARTIST: usize = 3;
+    pub(crate) const ALIAS: usize = 2;
     pub(crate) const WORK: usize = 2;
     pub(crate) const VENUE: usize = 2;
     pub(crate) const CITY: usize = 2;
-    pub(crate) const GENRE: usize = 1;
+    pub(crate) const GENRE: usize = 2;
     pub(crate) const DESCRIPTION: usize = 1;
 }
 
@@ -42,17 +44,25 @@ pub struct Fields {
     pub parents: Field,
     /// The whole serde JSON of the source; stored.
     pub source: Field,
-    /// An event's words, each part's as often as its weight.
+    /// An event's words with their positions, each part's as often as its weight; see [`weighted`].
     pub text: Field,
+    /// The words of an event's title alone.
+    pub(crate) title_words: Field,
     pub(crate) id_high: Field,
     pub(crate) id_low: Field,
     pub(crate) slot: Field,
+    /// Where the event stands by date; the last instant of the expected day when the date is not announced.
     pub(crate) starts_at: Field,
+    /// The expected start, only when the date is not announced.
+    pub(crate) expected_at: Field,
     pub(crate) ends_at: Field,
     pub(crate) sale_opens_at: Field,
     pub(crate) sale_closes_at: Field,
+    /// Openings and closings of presales, in turn.
+    pub(crate) presales: Field,
     pub(crate) status: Field,
     pub(crate) popularity: Field,
+    pub(crate) boost: Field,
     pub(crate) capacity: Field,
     pub(crate) price_min: Field,
     pub(crate) price_max: Field,
@@ -72,7 +82,9 @@ struct Layout {
 
 static LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
     let mut builder = Schema::builder();
-    let words = TextFieldIndexing::default().set_tokenizer(TOKENIZER).set_index_option(IndexRecordOption::WithFreqs);
+    let indexed = |option| TextFieldIndexing::default().set_tokenizer(TOKENIZER).set_index_option(option);
+    let words = indexed(IndexRecordOption::WithFreqsAndPositions);
+    let title_words = indexed(IndexRecordOption::Basic).set_fieldnorms(false);
     let column = || TextOptions::default().set_fast("raw");
     let fields = Fields {
         kind: builder.add_u64_field("kind", INDEXED | FAST),
@@ -80,15 +92,19 @@ static LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
         parents: builder.add_bytes_field("parents", BytesOptions::default().set_indexed()),
         source: builder.add_text_field("source", STORED),
         text: builder.add_text_field("text", TextOptions::default().set_indexing_options(words)),
+        title_words: builder.add_text_field("title_words", TextOptions::default().set_indexing_options(title_words)),
         id_high: builder.add_u64_field("id_high", FAST),
         id_low: builder.add_u64_field("id_low", FAST),
         slot: builder.add_u64_field("slot", FAST),
         starts_at: builder.add_i64_field("starts_at", FAST),
+        expected_at: builder.add_i64_field("expected_at", FAST),
         ends_at: builder.add_i64_field("ends_at", FAST),
         sale_opens_at: builder.add_i64_field("sale_opens_at", FAST),
         sale_closes_at: builder.add_i64_field("sale_closes_at", FAST),
+        presales: builder.add_i64_field("presales", FAST),
         status: builder.add_u64_field("status", FAST),
         popularity: builder.add_u64_field("popularity", FAST),
+        boost: builder.add_u64_field("boost", FAST),
         capacity: builder.add_u64_field("capacity", FAST),
         price_min: builder.add_i64_field("price_min", FAST),
         price_max: builder.add_i64_field("price_max", FAST),
@@ -138,15 +154,26 @@ pub fn register(index: &Index) {
     index.tokenizers().register(TOKENIZER, TextAnalyzer::from(FoldTokenizer::default()));
 }
 
-/// [`crate::fold`] as Tantivy wants it.
+/// A part of an event as the tokenizer takes it: its weight as a digit, then its text.
+///
+/// A word is folded once and given as often as it weighs, each time at the same position: so phrases see each part once, and
+/// never from one part into the next, between which Tantivy leaves a gap.
+pub(crate) fn weighted(part: &str, weight: usize) -> String {
+    format!("{weight}{part}")
+}
+
+/// [`crate::fold`] as Tantivy wants it, for texts of [`weighted`].
 #[derive(Clone, Default)]
 struct FoldTokenizer {
     token: Token,
 }
 
 struct FoldStream<'a> {
-    words: Words<'a>,
+    terms: Terms<'a>,
     token: &'a mut Token,
+    weight: u32,
+    /// How often the present word is still to be given.
+    left: u32,
 }
 
 impl Tokenizer for FoldTokenizer {
@@ -154,16 +181,22 @@ impl Tokenizer for FoldTokenizer {
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> FoldStream<'a> {
         self.token.reset();
-        FoldStream { words: Words::new(text), token: &mut self.token }
+        let mut part = text.chars();
+        let weight = part.next().and_then(|digit| digit.to_digit(10)).unwrap_or(1);
+        FoldStream { terms: Terms::new(part.as_str()), token: &mut self.token, weight, left: 0 }
     }
 }
 
 impl TokenStream for FoldStream<'_> {
     fn advance(&mut self) -> bool {
-        let Some(place) = self.words.next_into(&mut self.token.text) else { return false };
-        self.token.position = self.token.position.wrapping_add(1);
-        self.token.offset_from = place.start;
-        self.token.offset_to = place.end;
+        if self.left == 0 {
+            let Some(place) = self.terms.next_into(&mut self.token.text) else { return false };
+            self.token.position = self.token.position.wrapping_add(1);
+            self.token.offset_from = place.start;
+            self.token.offset_to = place.end;
+            self.left = self.weight;
+        }
+        self.left = self.left.saturating_sub(1);
         true
     }
 

@@ -57,7 +57,7 @@ pub(crate) struct Shared {
     pub(crate) names: Arc<RwLock<Names>>,
     pub(crate) overlay: Arc<Overlay>,
     columns: Arc<Mutex<HashMap<SegmentId, Arc<Columns>>>>,
-    popularity: suggest::PopularityCell,
+    popularity: suggest::Popularity,
 }
 
 impl Shared {
@@ -121,7 +121,9 @@ impl View {
         // What no present segment needs is dropped with the last view that does.
         *known = segments.iter().map(|s| (s.reader.segment_id(), Arc::clone(&s.columns))).collect();
         drop(known);
-        Ok(Self { generation, head, segments, shared: shared.clone(), tokens, events })
+        let view = Self { generation, head, segments, shared: shared.clone(), tokens, events };
+        shared.popularity.follow(&view);
+        Ok(view)
     }
 
     /// How far Postgres's log is in this view.
@@ -149,17 +151,18 @@ impl View {
     pub fn search(&self, request: &Request, now: Timestamp) -> Result<Answer, SearchError> {
         let began = Instant::now();
         let cells = self.shared.overlay.cells();
-        let words = words::Words::look_up(self, &request.q)?;
+        let words = words::Words::look_up(self, &request.text)?;
         let names = self.shared.names.read();
         let plan = Plan::new(request, &names, now);
         let matches = self.matches(&words, &plan, request, &cells)?;
         let total = matches.iter().map(|found| found.hits.count() as u64).sum();
-        let facets = facet::count(self, request, &matches, &names, (&plan, &cells));
+        let facets = facet::Counter { view: self, names: &names, plan: &plan, cells: &cells }.count(request, &matches);
+        let day = request.cursor.as_ref().map_or_else(|| day_of(now), |cursor| cursor.day);
         let scores = match request.sort() {
-            Sort::Relevance => words.score(self, &matches)?,
+            Sort::Relevance => words.score(self, &matches, day)?,
             _ => Vec::new(),
         };
-        let ranking = order::Ranking { view: self, request, scores: &scores, plan: &plan, cells: &cells };
+        let ranking = order::Ranking { view: self, request, day, scores: &scores, plan: &plan, cells: &cells };
         let (page, next) = ranking.page(&matches);
         let cards = card::Cards { view: self, names: &names, plan: &plan, cells: &cells, request, words: &words };
         let hits = page.iter().map(|ranked| cards.hit(ranked)).collect::<Result<_, _>>()?;
@@ -228,6 +231,11 @@ impl View {
         let source = stored.get_first(fields().source).and_then(|value| value.as_str()).ok_or_else(missing)?;
         Ok(serde_json::from_str(source)?)
     }
+}
+
+/// The day of an instant by UTC, in days since 1970.
+fn day_of(now: Timestamp) -> i32 {
+    i32::try_from(now.as_second().div_euclid(86_400)).unwrap_or(i32::MAX)
 }
 
 impl std::fmt::Debug for View {

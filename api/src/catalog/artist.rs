@@ -21,12 +21,27 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(create)).routes(routes!(change))
 }
 
-/// An artist's name.
+/// What an artist is called.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Named {
     #[garde(custom(line(300)))]
     name: Line,
+    /// Other names they are known by, which searches find them by too; left out in a change, they stay.
+    #[garde(inner(length(max = 32)), inner(inner(custom(line(300)))))]
+    aliases: Option<Vec<Line>>,
+}
+
+impl Named {
+    /// What they are called now; aliases that were left out stay.
+    fn over(self, mut artist: ArtistRow) -> ArtistRow {
+        artist.name = self.name.into();
+        if let Some(aliases) = self.aliases {
+            artist.aliases = aliases.into_iter().map(String::from).collect();
+        }
+        artist.version += 1;
+        artist
+    }
 }
 
 /// Add an artist
@@ -38,7 +53,8 @@ async fn create(
     _organizer: Organizer,
     Json(new): Json<Named>,
 ) -> Result<Written<ArtistRow>, Problem> {
-    let artist = ArtistRow { artist_id: ArtistId::new(), name: new.name.into(), version: 1 };
+    let nobody = ArtistRow { artist_id: ArtistId::new(), name: String::new(), aliases: Vec::new(), version: 0 };
+    let artist = new.over(nobody);
     let mut db = app.pool.acquire().await?;
     insert(&mut db, &artist).await?;
     Written::after_commit(&mut db, StatusCode::CREATED, artist.version, artist).await
@@ -58,32 +74,39 @@ async fn change(
 ) -> Result<Written<ArtistRow>, Problem> {
     let mut db = app.pool.acquire().await?;
     let mut transaction = db.begin().await?;
-    let version = lock(&mut transaction, artist_id).await?;
-    let version = version.ok_or_else(|| Problem::not_found("no-such-artist", "There is no such artist"))?;
-    if_match.check(version)?;
-    let artist = ArtistRow { artist_id, name: change.name.into(), version: version + 1 };
+    let artist = lock(&mut transaction, artist_id).await?;
+    let artist = artist.ok_or_else(|| Problem::not_found("no-such-artist", "There is no such artist"))?;
+    if_match.check(artist.version)?;
+    let artist = change.over(artist);
     update(&mut transaction, &artist).await?;
     transaction.commit().await?;
     Written::after_commit(&mut db, StatusCode::OK, artist.version, artist).await
 }
 
 async fn insert(db: &mut PgConnection, artist: &ArtistRow) -> Result<(), sqlx::Error> {
-    let statement =
-        sqlx::query!("insert into artist (artist_id, name) values ($1, $2)", artist.artist_id.0, artist.name);
+    let statement = sqlx::query!(
+        "insert into artist (artist_id, name, aliases) values ($1, $2, $3)",
+        artist.artist_id.0,
+        artist.name,
+        &artist.aliases
+    );
     statement.execute(db).await?;
     Ok(())
 }
 
-async fn lock(db: &mut PgConnection, artist_id: ArtistId) -> Result<Option<i64>, sqlx::Error> {
-    let version = sqlx::query_scalar!("select version from artist where artist_id = $1 for update", artist_id.0);
-    version.fetch_optional(db).await
+async fn lock(db: &mut PgConnection, artist_id: ArtistId) -> Result<Option<ArtistRow>, sqlx::Error> {
+    let row = sqlx::query!("select name, aliases, version from artist where artist_id = $1 for update", artist_id.0);
+    let row = row.fetch_optional(db).await?;
+    Ok(row.map(|row| ArtistRow { artist_id, name: row.name, aliases: row.aliases, version: row.version }))
 }
 
 async fn update(db: &mut PgConnection, artist: &ArtistRow) -> Result<(), sqlx::Error> {
     let statement = sqlx::query!(
-        "update artist set name = $2, version = version + 1, updated_at = now() where artist_id = $1 and version + 1 = $3",
+        "update artist set name = $2, aliases = $3, version = version + 1, updated_at = now()
+         where artist_id = $1 and version + 1 = $4",
         artist.artist_id.0,
         artist.name,
+        &artist.aliases,
         artist.version
     );
     statement.execute(db).await?;

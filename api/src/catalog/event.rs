@@ -2,6 +2,7 @@
 
 use super::event_record::{self as record, Fields, Locked};
 use super::{IfMatch, Written, is_instant};
+use crate::account::Role;
 use crate::app::App;
 use crate::extract::{Id, Json};
 use crate::line::{Line, Patch, line, prose};
@@ -12,7 +13,7 @@ use axum::http::StatusCode;
 use garde::Validate;
 use jiff::Timestamp;
 use model::{ArtistId, Currency, EventId, SeatPlan, TierNo, VenueId};
-use search::document::{EventDocument, Status, Tier};
+use search::document::{EventDocument, Presale, Status, Tier};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
@@ -60,6 +61,9 @@ struct EventBody {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     ends_at: Patch<Timestamp>,
+    /// Whether the date is still to be announced; `starts_at` is then when it is expected to be.
+    #[garde(skip)]
+    date_tba: Option<bool>,
     /// The seat plan, from `POST /layout`.
     #[garde(length(max = 64))]
     layout_hash: Option<String>,
@@ -76,6 +80,12 @@ struct EventBody {
     #[garde(inner(custom(is_instant)))]
     #[schema(value_type = Option<String>, format = DateTime)]
     sale_closes_at: Option<Timestamp>,
+    /// Times before the sale in which some may buy; shown and searchable. A reservation is taken from the sale's opening on.
+    #[garde(length(max = 20), dive)]
+    presales: Option<Vec<PresaleWindow>>,
+    /// Above 0, pinned: before all others by relevance, the greatest first. Only an admin may say so.
+    #[garde(range(max = 100))]
+    boost: Option<u8>,
     /// How long a hold lives, in seconds.
     #[garde(range(min = 1, max = 86_400))]
     hold_ttl_s: Option<i32>,
@@ -125,6 +135,29 @@ struct TierPrice {
     price: i64,
 }
 
+/// A time in which some may buy.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PresaleWindow {
+    /// Whom or what it is for.
+    #[garde(custom(line(100)))]
+    name: Line,
+    /// Its first instant.
+    #[garde(custom(is_instant))]
+    #[schema(value_type = String, format = DateTime)]
+    opens_at: Timestamp,
+    /// The first instant after it.
+    #[garde(custom(is_instant))]
+    #[schema(value_type = String, format = DateTime)]
+    closes_at: Timestamp,
+}
+
+impl PresaleWindow {
+    fn at(self, position: i16) -> Presale {
+        Presale { position, name: self.name.into(), opens_at: self.opens_at, closes_at: self.closes_at }
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes its context so")]
 fn is_address(image: &str, _: &()) -> garde::Result {
     let ours = image.starts_with('/') && !image.starts_with("//");
@@ -147,6 +180,7 @@ async fn create(
     if body.event_id.is_some() {
         return Err(Problem::invalid("event_id", "is given by the server"));
     }
+    refuse_boost(&organizer, &body)?;
     let event_id = EventId::new();
     let mut db = app.pool.acquire().await?;
     let mut transaction = db.begin().await?;
@@ -212,6 +246,7 @@ async fn apply(
     event_id: EventId,
     body: EventBody,
 ) -> Result<Written<EventDocument>, Problem> {
+    refuse_boost(organizer, &body)?;
     let mut db = app.pool.acquire().await?;
     let mut transaction = db.begin().await?;
     let locked = record::lock(&mut transaction, event_id).await?;
@@ -229,6 +264,14 @@ async fn apply(
     let event = finish(&mut transaction, event_id, body, plan.as_ref()).await?;
     transaction.commit().await?;
     Written::after_commit(&mut db, StatusCode::OK, event.version, event).await
+}
+
+/// Whom a search shows first is not an organizer's to say.
+fn refuse_boost(organizer: &Organizer, body: &EventBody) -> Result<(), Problem> {
+    match body.boost {
+        Some(_) if organizer.0.role != Role::Admin => Err(Problem::forbidden("only an admin may set boost")),
+        _ => Ok(()),
+    }
 }
 
 pub(crate) fn no_such_event() -> Problem {
@@ -269,9 +312,11 @@ fn new_fields(body: &EventBody) -> Result<Fields, Problem> {
         genres: Vec::new(),
         works: json!([]),
         image: None,
+        boost: 0,
         status: Status::Scheduled,
         starts_at,
         ends_at: None,
+        date_tba: false,
         layout_hash: String::new(),
         capacity: 0,
         currency: String::new(),
@@ -297,6 +342,7 @@ fn overlay(body: &EventBody, fields: &mut Fields) {
     set(&mut fields.genres, body.genres.clone().map(|genres| genres.into_iter().map(String::from).collect()).as_ref());
     set(&mut fields.works, body.works.as_ref().map(|works| json!(works)).as_ref());
     fields.image = body.image.clone().over(fields.image.take());
+    set(&mut fields.boost, body.boost.map(i16::from).as_ref());
     set(&mut fields.status, body.status.as_ref());
     // A sale that ended with the doors opening still does when they open another day.
     if let Some(starts_at) = body.starts_at
@@ -305,6 +351,7 @@ fn overlay(body: &EventBody, fields: &mut Fields) {
         fields.sale_closes_at = starts_at;
     }
     set(&mut fields.starts_at, body.starts_at.as_ref());
+    set(&mut fields.date_tba, body.date_tba.as_ref());
     fields.ends_at = body.ends_at.clone().over(fields.ends_at);
     set(&mut fields.layout_hash, body.layout_hash.as_ref());
     set(&mut fields.currency, body.currency.map(String::from).as_ref());
@@ -324,6 +371,11 @@ async fn settle(db: &mut PgConnection, body: &EventBody, fields: &mut Fields) ->
     }
     if fields.sale_closes_at > fields.ends_at.unwrap_or(fields.starts_at) {
         return Err(Problem::invalid("sale_closes_at", "is not after the event"));
+    }
+    for (i, presale) in body.presales.iter().flatten().enumerate() {
+        if presale.opens_at >= presale.closes_at {
+            return Err(Problem::invalid(&format!("presales[{i}].closes_at"), "is after opens_at"));
+        }
     }
     if body.layout_hash.is_none() && body.tiers.is_none() {
         return Ok(None);
@@ -347,7 +399,7 @@ async fn settle(db: &mut PgConnection, body: &EventBody, fields: &mut Fields) ->
     Ok(Some(plan))
 }
 
-/// Writes the bill and the prices, and reads the whole event back.
+/// Writes the bill, the prices and the presales, and reads the whole event back.
 async fn finish(
     db: &mut PgConnection,
     event_id: EventId,
@@ -368,6 +420,10 @@ async fn finish(
         let tiers: Vec<_> =
             tiers.into_iter().map(|tier| Tier { tier: tier.tier, name: tier.name.into(), price: tier.price }).collect();
         record::replace_tiers(db, event_id, &tiers).await?;
+    }
+    if let Some(presales) = body.presales {
+        let presales: Vec<_> = (0..).zip(presales).map(|(position, window)| window.at(position)).collect();
+        record::replace_presales(db, event_id, &presales).await?;
     }
     if let Some(plan) = plan {
         booking::restate_availability(db, event_id, plan).await?;

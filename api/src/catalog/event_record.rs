@@ -1,9 +1,9 @@
-//! The tables `event`, `event_artist` and `event_tier`: one function per statement.
+//! The tables `event`, `event_artist`, `event_tier` and `event_presale`: one function per statement.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use model::{ArtistId, EventId, SeatPlan, UserId, VenueId};
-use search::document::{Credit, EventDocument, Status, Tier, VenueRow};
+use search::document::{Credit, EventDocument, Presale, Status, Tier, VenueRow};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -16,9 +16,11 @@ pub(super) struct Fields {
     pub(super) genres: Vec<String>,
     pub(super) works: Value,
     pub(super) image: Option<String>,
+    pub(super) boost: i16,
     pub(super) status: Status,
     pub(super) starts_at: Timestamp,
     pub(super) ends_at: Option<Timestamp>,
+    pub(super) date_tba: bool,
     pub(super) layout_hash: String,
     pub(super) capacity: i32,
     pub(super) currency: String,
@@ -53,8 +55,8 @@ fn status_text(status: Status) -> &'static str {
 
 pub(super) async fn lock(db: &mut PgConnection, event_id: EventId) -> Result<Option<Locked>, sqlx::Error> {
     let row = sqlx::query!(
-        "select organizer_id, version, title, description, venue_id, genres, works, image, status, starts_at, ends_at,
-            layout_hash, capacity, currency, sale_opens_at, sale_closes_at, hold_ttl_s, buyer_limit
+        "select organizer_id, version, title, description, venue_id, genres, works, image, boost, status, starts_at, ends_at,
+            date_tba, layout_hash, capacity, currency, sale_opens_at, sale_closes_at, hold_ttl_s, buyer_limit
          from event where event_id = $1 for no key update",
         event_id.0
     );
@@ -68,9 +70,11 @@ pub(super) async fn lock(db: &mut PgConnection, event_id: EventId) -> Result<Opt
             genres: row.genres,
             works: row.works,
             image: row.image,
+            boost: row.boost,
             status: status(&row.status),
             starts_at: row.starts_at.to_jiff(),
             ends_at: row.ends_at.map(jiff_sqlx::Timestamp::to_jiff),
+            date_tba: row.date_tba,
             layout_hash: row.layout_hash,
             capacity: row.capacity,
             currency: row.currency,
@@ -90,8 +94,9 @@ pub(super) async fn insert(
 ) -> Result<(), sqlx::Error> {
     let statement = sqlx::query!(
         "insert into event (event_id, organizer_id, title, description, venue_id, genres, works, image, status, starts_at,
-            ends_at, layout_hash, capacity, currency, sale_opens_at, sale_closes_at, hold_ttl_s, buyer_limit)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+            ends_at, layout_hash, capacity, currency, sale_opens_at, sale_closes_at, hold_ttl_s, buyer_limit,
+            date_tba, boost)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         event_id.0,
         organizer_id.0,
         fields.title,
@@ -109,7 +114,9 @@ pub(super) async fn insert(
         fields.sale_opens_at.to_sqlx() as _,
         fields.sale_closes_at.to_sqlx() as _,
         fields.hold_ttl_s,
-        fields.buyer_limit
+        fields.buyer_limit,
+        fields.date_tba,
+        fields.boost
     );
     statement.execute(db).await?;
     Ok(())
@@ -125,7 +132,7 @@ pub(super) async fn update(
     let statement = sqlx::query!(
         "update event set title = $3, description = $4, venue_id = $5, genres = $6, works = $7, image = $8, status = $9,
             starts_at = $10, ends_at = $11, layout_hash = $12, capacity = $13, currency = $14, sale_opens_at = $15,
-            sale_closes_at = $16, hold_ttl_s = $17, buyer_limit = $18, version = $2 + 1, updated_at = now()
+            sale_closes_at = $16, hold_ttl_s = $17, buyer_limit = $18, date_tba = $19, boost = $20, version = $2 + 1, updated_at = now()
          where event_id = $1 and version = $2",
         event_id.0,
         version,
@@ -144,7 +151,9 @@ pub(super) async fn update(
         fields.sale_opens_at.to_sqlx() as _,
         fields.sale_closes_at.to_sqlx() as _,
         fields.hold_ttl_s,
-        fields.buyer_limit
+        fields.buyer_limit,
+        fields.date_tba,
+        fields.boost
     );
     match statement.execute(db).await?.rows_affected() {
         1 => Ok(()),
@@ -191,6 +200,27 @@ pub(super) async fn replace_tiers(db: &mut PgConnection, event_id: EventId, tier
     Ok(())
 }
 
+/// The presales, in order of position.
+pub(super) async fn replace_presales(
+    db: &mut PgConnection,
+    event_id: EventId,
+    presales: &[Presale],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!("delete from event_presale where event_id = $1", event_id.0).execute(&mut *db).await?;
+    for presale in presales {
+        let statement = sqlx::query!(
+            "insert into event_presale (event_id, position, name, opens_at, closes_at) values ($1, $2, $3, $4, $5)",
+            event_id.0,
+            presale.position,
+            presale.name,
+            presale.opens_at.to_sqlx() as _,
+            presale.closes_at.to_sqlx() as _
+        );
+        statement.execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
 /// A seat plan.
 pub(super) async fn plan(db: &mut PgConnection, layout_hash: &str) -> Result<Option<SeatPlan>, sqlx::Error> {
     let row = sqlx::query!("select plan from layout where layout_hash = $1", layout_hash);
@@ -205,9 +235,10 @@ pub(super) async fn plan(db: &mut PgConnection, layout_hash: &str) -> Result<Opt
 pub async fn read(db: &mut PgConnection, event_id: EventId) -> Result<Option<EventDocument>, sqlx::Error> {
     let artists = credits(&mut *db, event_id).await?;
     let tiers = tiers(&mut *db, event_id).await?;
+    let presales = presales(&mut *db, event_id).await?;
     let row = sqlx::query!(
-        "select e.slot, e.organizer_id, e.title, e.description, e.genres, e.works, e.image, e.popularity, e.status,
-            e.starts_at, e.ends_at, e.layout_hash, e.capacity, e.currency, e.sale_opens_at, e.sale_closes_at,
+        "select e.slot, e.organizer_id, e.title, e.description, e.genres, e.works, e.image, e.popularity, e.boost, e.status,
+            e.starts_at, e.ends_at, e.date_tba, e.layout_hash, e.capacity, e.currency, e.sale_opens_at, e.sale_closes_at,
             e.hold_ttl_s, e.buyer_limit, e.version, v.venue_id, v.name as venue_name, v.city, v.district, v.region,
             v.country, v.lat, v.lon, v.timezone, v.version as venue_version
          from event e join venue v using (venue_id) where e.event_id = $1",
@@ -226,9 +257,11 @@ pub async fn read(db: &mut PgConnection, event_id: EventId) -> Result<Option<Eve
         works: row.works.as_array().cloned().unwrap_or_default(),
         image: row.image,
         popularity: row.popularity.unsigned_abs(),
+        boost: u8::try_from(row.boost).unwrap_or(0),
         status: status(&row.status),
         starts_at: row.starts_at.to_jiff(),
         ends_at: row.ends_at.map(jiff_sqlx::Timestamp::to_jiff),
+        date_tba: row.date_tba,
         venue: VenueRow {
             venue_id: VenueId(row.venue_id),
             name: row.venue_name,
@@ -248,6 +281,7 @@ pub async fn read(db: &mut PgConnection, event_id: EventId) -> Result<Option<Eve
         currency: row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
         sale_opens_at: row.sale_opens_at.to_jiff(),
         sale_closes_at: row.sale_closes_at.to_jiff(),
+        presales,
         hold_ttl_s: row.hold_ttl_s.unsigned_abs(),
         buyer_limit: row.buyer_limit.unsigned_abs(),
         version: row.version,
@@ -256,7 +290,7 @@ pub async fn read(db: &mut PgConnection, event_id: EventId) -> Result<Option<Eve
 
 async fn credits(db: &mut PgConnection, event_id: EventId) -> Result<Vec<Credit>, sqlx::Error> {
     let rows = sqlx::query!(
-        "select artist_id, name, role, position from event_artist join artist using (artist_id)
+        "select artist_id, name, aliases, role, position from event_artist join artist using (artist_id)
          where event_id = $1 order by position",
         event_id.0
     );
@@ -265,6 +299,7 @@ async fn credits(db: &mut PgConnection, event_id: EventId) -> Result<Vec<Credit>
         .map(|row| Credit {
             artist_id: ArtistId(row.artist_id),
             name: row.name,
+            aliases: row.aliases,
             role: row.role,
             position: row.position,
         })
@@ -275,4 +310,20 @@ async fn tiers(db: &mut PgConnection, event_id: EventId) -> Result<Vec<Tier>, sq
     let rows = sqlx::query!("select tier, name, price from event_tier where event_id = $1 order by tier", event_id.0);
     let rows = rows.fetch_all(db).await?.into_iter();
     Ok(rows.map(|row| Tier { tier: row.tier.unsigned_abs(), name: row.name, price: row.price }).collect())
+}
+
+async fn presales(db: &mut PgConnection, event_id: EventId) -> Result<Vec<Presale>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "select position, name, opens_at, closes_at from event_presale where event_id = $1 order by position",
+        event_id.0
+    );
+    let rows = rows.fetch_all(db).await?.into_iter();
+    Ok(rows
+        .map(|row| Presale {
+            position: row.position,
+            name: row.name,
+            opens_at: row.opens_at.to_jiff(),
+            closes_at: row.closes_at.to_jiff(),
+        })
+        .collect())
 }

@@ -2,6 +2,7 @@
 
 use super::DemoError;
 use super::copy::{Rows, missing};
+use super::nicknames;
 use super::season::{Event, Season};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::HashMap;
@@ -12,12 +13,13 @@ use uuid::Uuid;
 const CHUNK: u32 = 2_000;
 
 const VENUE: &str = "copy venue (venue_id, name, city, district, region, country, lat, lon, timezone) from stdin";
-const ARTIST: &str = "copy artist (artist_id, name) from stdin";
+const ARTIST: &str = "copy artist (artist_id, name, aliases) from stdin";
 const LAYOUT: &str = "copy layout (layout_hash, name, capacity, plan) from stdin";
 const EVENT: &str =
     "copy event (event_id, organizer_id, venue_id, title, description, genres, works, popularity, starts_at, ends_at,
     layout_hash, capacity, currency, sale_opens_at, sale_closes_at, buyer_limit) from stdin";
 const EVENT_ARTIST: &str = "copy event_artist (event_id, position, artist_id, role) from stdin";
+const SYNONYM: &str = "insert into synonym (synonym_id, term, means) values ($1, $2, $3) on conflict (term) do nothing";
 const EVENT_TIER: &str = "copy event_tier (event_id, tier, name, price) from stdin";
 
 /// What this load knows to be in the database already.
@@ -35,6 +37,7 @@ pub(super) async fn events(
     count: u32,
 ) -> Result<u32, DemoError> {
     layouts(client, season).await?;
+    synonyms(client).await?;
     let bar = ProgressBar::new(count.into());
     let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} concerts · {per_sec} · {eta}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -69,6 +72,13 @@ async fn layouts(client: &mut Client, season: &Season<'_>) -> Result<(), DemoErr
     let transaction = client.transaction().await?;
     rows.send(&transaction).await?;
     transaction.commit().await?;
+    Ok(())
+}
+
+async fn synonyms(client: &Client) -> Result<(), tokio_postgres::Error> {
+    for (term, means) in nicknames::SYNONYMS {
+        client.execute(SYNONYM, &[&Uuid::now_v7(), &term, &vec![means]]).await?;
+    }
     Ok(())
 }
 
@@ -133,7 +143,7 @@ async fn new_artists<'a>(
     let absent = missing(client, "select artist_id from artist where artist_id = any($1)", &ids).await?;
     let mut rows = Rows::new(ARTIST);
     for ((name, id), _) in fresh.iter().zip(absent).filter(|(_, absent)| *absent) {
-        rows.plain(*id).text(name).end();
+        rows.plain(*id).text(name).array(nicknames::aliases(name)).end();
     }
     Ok(rows)
 }

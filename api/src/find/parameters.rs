@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "a description, never a value")]
 pub(super) struct Parameters {
-    /// Words; the last may be unfinished.
+    /// Words, of which the last may be unfinished, and phrases in quotes; `-word` and `-"a phrase"` must not stand in an event.
     q: Option<String>,
     /// Only these events.
     event_id: Option<Vec<uuid::Uuid>>,
@@ -35,7 +35,7 @@ pub(super) struct Parameters {
     radius_km: Option<f64>,
     /// west,south,east,north in degrees.
     bbox: Option<String>,
-    /// Earliest start (RFC 3339).
+    /// Earliest start (RFC 3339). An event whose date is to be announced is found by no filter on dates.
     from: Option<String>,
     /// First start that is too late (RFC 3339).
     to: Option<String>,
@@ -45,7 +45,7 @@ pub(super) struct Parameters {
     local_to: Option<String>,
     /// today, tonight, tomorrow, this-weekend, next-week, this-month; in each venue's zone.
     when: Option<Vec<String>>,
-    /// now, soon, presale, past.
+    /// now, soon, presale (not yet open for everybody, but within a presale), past.
     on_sale: Option<Vec<String>>,
     /// Least of the lowest price left, in minor units.
     price_min: Option<i64>,
@@ -61,9 +61,11 @@ pub(super) struct Parameters {
     status: Option<Vec<String>>,
     /// Events that are over too.
     include_past: Option<bool>,
-    /// Names of facets to count, with commas between.
+    /// Names of facets to count, with commas between: genre, city, region, country, venue, artist, status, availability,
+    /// `on_sale`, currency, price, date.
     facets: Option<String>,
-    /// relevance, date, -date, distance, price, -price, popularity, availability, name, `on_sale`.
+    /// relevance (pinned first, then a title that is exactly the words, everything as typed, with typing errors, by a synonym;
+    /// within each BM25, raised by at most a fifth for popularity and nearness in time), date, -date, distance, price, -price, popularity, availability, name, `on_sale`.
     sort: Option<String>,
     /// Hits on a page, 1 to 100.
     limit: Option<u32>,

@@ -3,6 +3,7 @@
 //! The fan-out reads the index's last commit in storage order and holds one event at a time, however many a venue has.
 
 use super::{ApplyError, Projection};
+use crate::row::Table;
 use search::document::{EventDocument, Kind};
 use uuid::Uuid;
 
@@ -18,6 +19,12 @@ impl Projection {
                     self.write_event(&event)?;
                 }
                 None => self.index.delete(Kind::Event, id.0),
+            }
+        }
+        for (id, synonym) in std::mem::take(&mut self.synonyms) {
+            match synonym {
+                Some(synonym) => self.index.put(Kind::Synonym, id, synonym.to_document().map_err(document)?)?,
+                None => self.index.delete(Kind::Synonym, id),
             }
         }
         self.venues.clear();
@@ -67,9 +74,10 @@ impl Projection {
         }
         for credit in &mut event.artists {
             if let Some(Some(artist)) = self.artists.get(&credit.artist_id)
-                && credit.name != artist.name
+                && (credit.name != artist.name || credit.aliases != artist.aliases)
             {
                 credit.name.clone_from(&artist.name);
+                credit.aliases.clone_from(&artist.aliases);
                 changed = true;
             }
         }
@@ -80,18 +88,22 @@ impl Projection {
         Ok(self.index.put(Kind::Event, event.event_id.0, event.to_document().map_err(document)?)?)
     }
 
-    /// Takes the artists, the prices or both from every event, after a `TRUNCATE` of their tables.
-    pub(super) fn strip_events(&self, artists: bool, tiers: bool) -> Result<(), ApplyError> {
-        if !artists && !tiers {
+    /// Takes what belongs to events from every one of them, after a `TRUNCATE` of these tables.
+    pub(super) fn strip_events(&self, tables: &[Table]) -> Result<(), ApplyError> {
+        let children = [Table::EventArtist, Table::EventTier, Table::EventPresale];
+        if !children.iter().any(|child| tables.contains(child)) {
             return Ok(());
         }
         for address in self.index.all(Kind::Event)? {
             let mut event = self.index.event_at(address)?;
-            if artists {
+            if tables.contains(&Table::EventArtist) {
                 event.artists.clear();
             }
-            if tiers {
+            if tables.contains(&Table::EventTier) {
                 event.tiers.clear();
+            }
+            if tables.contains(&Table::EventPresale) {
+                event.presales.clear();
             }
             self.write_event(&event)?;
         }

@@ -1,6 +1,6 @@
 //! Every document of one snapshot of Postgres, out of `COPY`s in key order that are joined while they pass: nothing big is held.
 //!
-//! Events, their artists and their prices come over three connections in `event_id` order; venues and artists, which are few, are kept in
+//! Events and what belongs to them come over a connection each in `event_id` order; venues and artists, which are few, are kept in
 //! memory. Used by the initial copy and by `verify`, so both project alike.
 
 mod lines;
@@ -12,7 +12,7 @@ use crate::wal::Tuple;
 use lines::{Lines, LinesError};
 use model::{ArtistId, EventId, VenueId};
 use search::availability::Change;
-use search::document::{ArtistRow, EventDocument, VenueRow};
+use search::document::{ArtistRow, EventDocument, SynonymRow, VenueRow};
 use std::collections::HashMap;
 
 /// The copy failed.
@@ -46,6 +46,7 @@ pub enum CopyError {
 pub(crate) enum Projected {
     Venue(VenueRow),
     Artist(ArtistRow),
+    Synonym(SynonymRow),
     Availability(Change),
     Event(Box<EventDocument>),
 }
@@ -54,10 +55,12 @@ pub(crate) enum Projected {
 pub(crate) struct Snapshot {
     venues: Lines,
     artists: Lines,
+    synonyms: Lines,
     availability: Lines,
     events: Lines,
     credits: Lines,
     tiers: Lines,
+    presales: Lines,
     /// How many events there are, by Postgres's statistics.
     pub(crate) events_estimate: u64,
 }
@@ -72,15 +75,17 @@ impl Snapshot {
         Ok(Self {
             venues: lines(Table::Venue).await?,
             artists: lines(Table::Artist).await?,
+            synonyms: lines(Table::Synonym).await?,
             availability: lines(Table::Availability).await?,
             events: lines(Table::Event).await?,
             credits: lines(Table::EventArtist).await?,
             tiers: lines(Table::EventTier).await?,
+            presales: lines(Table::EventPresale).await?,
             events_estimate: u64::try_from(estimate).unwrap_or_default(),
         })
     }
 
-    /// Hands over everything: venues, artists, availability, then events. Blocking; not for an async task.
+    /// Hands over everything: venues, artists, synonyms, availability, then events. Blocking; not for an async task.
     pub(crate) fn read<E: From<CopyError>>(self, mut take: impl FnMut(Projected) -> Result<(), E>) -> Result<(), E> {
         let mut parents = Parents::default();
         each(
@@ -97,20 +102,29 @@ impl Snapshot {
             Table::Artist,
             |row| row::artist(row, None),
             |artist| {
-                parents.artists.insert(artist.artist_id, artist.name.clone());
+                parents.artists.insert(artist.artist_id, (artist.name.clone(), artist.aliases.clone()));
                 take(Projected::Artist(artist))
             },
+        )?;
+        each(
+            self.synonyms,
+            Table::Synonym,
+            |row| row::synonym(row, None),
+            |synonym| take(Projected::Synonym(synonym)),
         )?;
         each(self.availability, Table::Availability, row::availability, |change| {
             take(Projected::Availability(change))
         })?;
         let mut credits = Children { lines: self.credits, table: Table::EventArtist, next: None };
         let mut tiers = Children { lines: self.tiers, table: Table::EventTier, next: None };
+        let mut presales = Children { lines: self.presales, table: Table::EventPresale, next: None };
         let mut events = self.events;
         while let Some(cells) = next(&mut events, Table::Event)? {
             if let Some(mut event) = parents.event(Row::new(events.columns(), &cells))? {
                 credits.of(event.event_id, |row| parents.add_credit(&mut event, row))?;
                 tiers.of(event.event_id, |row| row::tier(row, None).map(|tier| event.tiers.push(tier)))?;
+                presales
+                    .of(event.event_id, |row| row::presale(row, None).map(|presale| event.presales.push(presale)))?;
                 take(Projected::Event(Box::new(event)))?;
             }
         }
@@ -151,7 +165,8 @@ fn each<T, E: From<CopyError>>(
 #[derive(Default)]
 struct Parents {
     venues: HashMap<VenueId, VenueRow>,
-    artists: HashMap<ArtistId, String>,
+    /// Name and aliases.
+    artists: HashMap<ArtistId, (String, Vec<String>)>,
 }
 
 impl Parents {
@@ -168,8 +183,8 @@ impl Parents {
 
     fn add_credit(&self, event: &mut EventDocument, row: Row<'_>) -> Result<(), CellError> {
         let artist_id = row::credit_artist(row, None)?;
-        if let Some(name) = self.artists.get(&artist_id) {
-            event.artists.push(row::credit(row, None, name.clone())?);
+        if let Some(names) = self.artists.get(&artist_id) {
+            event.artists.push(row::credit(row, None, names.clone())?);
         } else {
             tracing::error!(artist.id = %artist_id, "a credit names an artist who is not there and is left out");
         }

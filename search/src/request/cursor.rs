@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
-const HEADER_BYTES: usize = 4 + 8 + 16;
+const HEADER_BYTES: usize = 4 + 4 + 8 + 16;
 const TEXT_BYTES_MAX: usize = 4_096;
 
 /// A place in the order of a search's hits.
@@ -15,6 +15,8 @@ const TEXT_BYTES_MAX: usize = 4_096;
 pub struct Cursor {
     /// CRC-32 of the search it belongs to.
     pub(crate) search: u32,
+    /// The day, in days since 1970 by UTC, that the search began: what relevance means by soon.
+    pub(crate) day: i32,
     /// The sort's number; smaller comes first.
     pub(crate) key: i64,
     /// The event's id.
@@ -29,6 +31,7 @@ impl Cursor {
     pub fn encode(&self) -> String {
         let mut bytes = Vec::with_capacity(HEADER_BYTES + self.text.len());
         bytes.extend(self.search.to_be_bytes());
+        bytes.extend(self.day.to_be_bytes());
         bytes.extend(self.key.to_be_bytes());
         bytes.extend(self.id.as_bytes());
         bytes.extend(self.text.as_bytes());
@@ -40,11 +43,13 @@ impl Cursor {
     pub fn decode(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (search, rest) = bytes.split_first_chunk::<4>()?;
+        let (day, rest) = rest.split_first_chunk::<4>()?;
         let (key, rest) = rest.split_first_chunk::<8>()?;
         let (id, rest) = rest.split_first_chunk::<16>()?;
         let text = std::str::from_utf8(rest).ok().filter(|text| text.len() <= TEXT_BYTES_MAX)?;
         Some(Self {
             search: u32::from_be_bytes(*search),
+            day: i32::from_be_bytes(*day),
             key: i64::from_be_bytes(*key),
             id: Uuid::from_bytes(*id),
             text: text.to_owned(),

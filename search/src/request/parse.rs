@@ -1,7 +1,9 @@
 //! Parameter by parameter: text to value, or what it accepts.
 
 use super::urlencoded::pairs;
-use super::{Availability, BadParameter, BoundingBox, Cursor, Facet, Filters, OnSale, Place, Request, Sort, When};
+use super::{
+    Availability, BadParameter, BoundingBox, Cursor, Facet, Filters, OnSale, Place, Request, Sort, Text, When,
+};
 use crate::document::Status;
 use crate::fold;
 use jiff::Timestamp;
@@ -12,6 +14,8 @@ const LIMIT_MAX: usize = 100;
 const PARAMETERS_MAX: usize = 200;
 const TEXT_CHARS_MAX: usize = 500;
 const WORDS_MAX: usize = 20;
+/// Terms of all words: those of dense scripts have one per letter.
+const TERMS_MAX: usize = 80;
 /// Half the globe's circumference: every distance is less.
 const RADIUS_KM_MAX: f64 = 20_038.0;
 
@@ -57,7 +61,7 @@ fn parameter(request: &mut Request, loose: &mut Loose, name: &str, value: &str) 
     }
     let filters = &mut request.filters;
     match name {
-        "q" => request.q = words(name, value)?,
+        "q" => words(request, value)?,
         "lat" => loose.lat = Some(within(name, value, -90.0, 90.0)?),
         "lon" => loose.lon = Some(within(name, value, -180.0, 180.0)?),
         "radius_km" => filters.radius_km = Some(within(name, value, 0.0, RADIUS_KM_MAX)?),
@@ -142,7 +146,7 @@ fn finish(mut request: Request, loose: &Loose) -> Result<Request, BadParameter> 
             return Err(bad("sort", "distance only beside lat and lon"));
         }
     }
-    if request.sort == Some(Sort::Relevance) && request.q.is_empty() {
+    if request.sort == Some(Sort::Relevance) && !request.text.is_positive() {
         // Nothing to be relevant to: the default order.
         request.sort = None;
     }
@@ -160,12 +164,15 @@ impl Request {
     }
 }
 
-fn words(name: &str, value: &str) -> Result<String, BadParameter> {
-    if fold::words(value).count() > WORDS_MAX {
-        return Err(bad(name, &format!("at most {WORDS_MAX} words")));
+fn words(request: &mut Request, value: &str) -> Result<(), BadParameter> {
+    let text = Text::parse(value);
+    if fold::words(value).count() > WORDS_MAX || text.terms() > TERMS_MAX {
+        return Err(bad("q", &format!("at most {WORDS_MAX} words")));
     }
     // Text without a single word asks for nothing.
-    Ok(if fold::words(value).next().is_some() { value.trim().to_owned() } else { String::new() })
+    request.q = if text.is_empty() { String::new() } else { value.trim().to_owned() };
+    request.text = text;
+    Ok(())
 }
 
 fn named(name: &str, value: &str) -> Result<String, BadParameter> {

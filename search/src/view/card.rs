@@ -3,7 +3,7 @@
 use super::filter::Plan;
 use super::highlight::highlight;
 use super::order::Ranked;
-use super::words::Words;
+use super::words::{Relevance, Words};
 use super::{Place, SearchError, Segment, View};
 use crate::answer::{EventAnswer, Hit, VenueBrief};
 use crate::columns::{NO_INSTANT, NO_PRICE};
@@ -33,7 +33,8 @@ impl Cards<'_> {
         let columns = &segment.columns;
         let venue = columns.venue.get(rank).and_then(|number| self.names.venues.get(*number)).ok_or_else(missing)?;
         let at = |column: &[i64], none: i64| column.get(rank).copied().filter(|value| *value != none);
-        let starts_at = instant(at(&columns.starts_at, NO_INSTANT).ok_or_else(missing)?);
+        let expected_at = columns.expected_at.get(&rank).copied();
+        let starts_at = instant(expected_at.or(at(&columns.starts_at, NO_INSTANT)).ok_or_else(missing)?);
         let live = segment.live(rank, self.cells);
         let zone = self.names.zones.get(venue.item.zone).map_or(TimeZone::UTC, |zone| zone.item.clone());
         let text = |table: &crate::names::Table<String>, number: u32| table.text(number).map(str::to_owned);
@@ -43,6 +44,7 @@ impl Cards<'_> {
             starts_at,
             ends_at: at(&columns.ends_at, NO_INSTANT).map(instant),
             local_start: zone.to_datetime(starts_at).to_string(),
+            date_tba: expected_at.is_some(),
             timezone: venue.item.row.timezone.clone(),
             status: status(columns.status.get(rank).copied()),
             venue: brief(&venue.item.row),
@@ -64,7 +66,7 @@ impl Cards<'_> {
             sale_opens_at: instant(at(&columns.opens_at, NO_INSTANT).unwrap_or(0)),
             distance_km: self.distance_km(segment, rank),
             highlight: self.highlight(ranked.place)?,
-            score: ranked.score,
+            score: ranked.score.map(Relevance::shown),
         })
     }
 
@@ -75,11 +77,11 @@ impl Cards<'_> {
     }
 
     fn highlight(&self, place: Place) -> Result<Option<crate::answer::Highlight>, SearchError> {
-        if !self.request.highlight || self.request.q.is_empty() {
+        if !self.request.highlight || !self.request.text.is_positive() {
             return Ok(None);
         }
         let event = self.view.document(place)?;
-        Ok(Some(highlight(&event, &|word| self.words.mark(word))))
+        Ok(Some(highlight(&event, &|text| self.words.places(text))))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Counts of hits by value; a facet counts what every filter but its own lets through.
 
+mod histogram;
+
 use super::filter::{Matches, Plan};
 use super::{Segment, View};
 use crate::answer::FacetCount;
@@ -14,96 +16,127 @@ use uuid::Uuid;
 /// Values given per facet.
 const VALUES_MAX: usize = 100;
 
-pub(super) fn count(
-    view: &View,
-    request: &Request,
-    matches: &[Matches],
-    names: &Names,
-    live: (&Plan, &Cells),
-) -> BTreeMap<&'static str, Vec<FacetCount>> {
-    let counted = request.facets.iter().map(|facet| {
-        let mut counts = vec![0_u32; values(*facet, names)];
-        for (segment, found) in view.segments.iter().zip(matches) {
-            let own = found.without.iter().find(|(other, _)| other == facet);
-            add(segment, *facet, own.map_or(&found.hits, |(_, bits)| bits), &mut counts, live);
-        }
-        (facet.as_str(), given(*facet, &counts, names))
-    });
-    counted.collect()
-}
-
-/// How many values a facet may have.
-fn values(facet: Facet, names: &Names) -> usize {
-    match facet {
-        Facet::Genre => names.genres.len(),
-        Facet::City => names.cities.len(),
-        Facet::Region => names.regions.len(),
-        Facet::Country => names.countries.len(),
-        Facet::Venue => names.venues.len(),
-        Facet::Artist => names.artists.len(),
-        Facet::Currency => names.currencies.len(),
-        Facet::Status => STATUSES.len(),
-        Facet::Availability => Availability::ALL.len(),
-        Facet::OnSale => OnSale::ALL.len(),
-    }
-}
-
 const STATUSES: [Status; 3] = [Status::Scheduled, Status::Postponed, Status::Cancelled];
 
-fn add(segment: &Segment, facet: Facet, events: &Bits, counts: &mut [u32], live: (&Plan, &Cells)) {
-    let columns = &segment.columns;
-    let (plan, cells) = live;
-    let mut one = |number: usize| {
-        if let Some(count) = counts.get_mut(number) {
-            *count += 1;
-        }
-    };
-    let column = match facet {
-        Facet::City => &columns.city,
-        Facet::Region => &columns.region,
-        Facet::Country => &columns.country,
-        Facet::Venue => &columns.venue,
-        Facet::Currency => &columns.currency,
-        Facet::Genre => return events.for_each(|rank| columns.genres.of(rank).iter().for_each(|n| one(*n as usize))),
-        Facet::Artist => return events.for_each(|rank| columns.artists.of(rank).iter().for_each(|n| one(*n as usize))),
-        Facet::Status => {
-            return events.for_each(|rank| columns.status.get(rank).into_iter().for_each(|n| one(usize::from(*n))));
-        }
-        Facet::Availability => return events.for_each(|rank| one(segment.availability(rank, cells) as usize)),
-        Facet::OnSale => return events.for_each(|rank| one(segment.on_sale(rank, plan.now_us) as usize)),
-    };
-    events.for_each(|rank| column.get(rank).into_iter().for_each(|number| one(*number as usize)));
+/// What counting needs to know.
+pub(super) struct Counter<'a> {
+    pub(super) view: &'a View,
+    pub(super) names: &'a Names,
+    pub(super) plan: &'a Plan,
+    pub(super) cells: &'a Cells,
 }
 
-/// The counts with their values, most frequent first, then by value.
-fn given(facet: Facet, counts: &[u32], names: &Names) -> Vec<FacetCount> {
-    let mut by_value: HashMap<(String, Option<Uuid>), u64> = HashMap::new();
-    for (number, count) in (0..).zip(counts).filter(|(_, count)| **count > 0) {
-        if let Some(value) = value(facet, number, names) {
-            // A venue that was changed has one number for each of its versions.
-            *by_value.entry(value).or_default() += u64::from(*count);
+impl Counter<'_> {
+    pub(super) fn count(&self, request: &Request, matches: &[Matches]) -> BTreeMap<&'static str, Vec<FacetCount>> {
+        let counted = request.facets.iter().map(|facet| {
+            let mut counts = vec![0_u32; self.values(*facet)];
+            for (segment, found) in self.view.segments.iter().zip(matches) {
+                let own = found.without.iter().find(|(other, _)| other == facet);
+                self.add(segment, *facet, own.map_or(&found.hits, |(_, bits)| bits), &mut counts);
+            }
+            (facet.as_str(), self.given(*facet, &counts))
+        });
+        counted.collect()
+    }
+
+    /// How many values a facet may have.
+    fn values(&self, facet: Facet) -> usize {
+        let names = self.names;
+        match facet {
+            Facet::Genre => names.genres.len(),
+            Facet::City => names.cities.len(),
+            Facet::Region => names.regions.len(),
+            Facet::Country => names.countries.len(),
+            Facet::Venue => names.venues.len(),
+            Facet::Artist => names.artists.len(),
+            Facet::Currency => names.currencies.len(),
+            Facet::Status => STATUSES.len(),
+            Facet::Availability => Availability::ALL.len(),
+            Facet::OnSale => OnSale::ALL.len(),
+            Facet::Price => names.currencies.len() * histogram::STEPS,
+            Facet::Date => histogram::MONTHS,
         }
     }
-    let mut given: Vec<FacetCount> =
-        by_value.into_iter().map(|((value, id), count)| FacetCount { value, count, id }).collect();
-    given.sort_by(|a, b| (b.count, &a.value, a.id).cmp(&(a.count, &b.value, b.id)));
-    given.truncate(VALUES_MAX);
-    given
+
+    fn add(&self, segment: &Segment, facet: Facet, events: &Bits, counts: &mut [u32]) {
+        let columns = &segment.columns;
+        let mut one = |number: usize| {
+            if let Some(count) = counts.get_mut(number) {
+                *count += 1;
+            }
+        };
+        let column = match facet {
+            Facet::City => &columns.city,
+            Facet::Region => &columns.region,
+            Facet::Country => &columns.country,
+            Facet::Venue => &columns.venue,
+            Facet::Currency => &columns.currency,
+            Facet::Genre => {
+                return events.for_each(|rank| columns.genres.of(rank).iter().for_each(|n| one(*n as usize)));
+            }
+            Facet::Artist => {
+                return events.for_each(|rank| columns.artists.of(rank).iter().for_each(|n| one(*n as usize)));
+            }
+            Facet::Status => {
+                return events.for_each(|rank| columns.status.get(rank).into_iter().for_each(|n| one(usize::from(*n))));
+            }
+            Facet::Availability => {
+                return events.for_each(|rank| one(segment.availability(rank, self.cells) as usize));
+            }
+            Facet::OnSale => return events.for_each(|rank| one(segment.on_sale(rank, self.plan.now_us) as usize)),
+            Facet::Price => return self.add_prices(segment, events, &mut one),
+            Facet::Date => return self.add_months(segment, events, &mut one),
+        };
+        events.for_each(|rank| column.get(rank).into_iter().for_each(|number| one(*number as usize)));
+    }
+
+    /// The counts with their values, most frequent first, then by value; prices and months in their order.
+    fn given(&self, facet: Facet, counts: &[u32]) -> Vec<FacetCount> {
+        let mut given = match facet {
+            Facet::Price => self.price_steps(counts),
+            Facet::Date => histogram::months(counts),
+            _ => self.by_value(facet, counts),
+        };
+        given.truncate(VALUES_MAX);
+        given
+    }
+
+    fn by_value(&self, facet: Facet, counts: &[u32]) -> Vec<FacetCount> {
+        let mut by_value: HashMap<(String, Option<Uuid>), u64> = HashMap::new();
+        for (number, count) in (0..).zip(counts).filter(|(_, count)| **count > 0) {
+            if let Some(value) = self.value(facet, number) {
+                // A venue that was changed has one number for each of its versions.
+                *by_value.entry(value).or_default() += u64::from(*count);
+            }
+        }
+        let counted = |((value, id), count)| FacetCount { id, ..FacetCount::of(value, count) };
+        let mut given: Vec<FacetCount> = by_value.into_iter().map(counted).collect();
+        given.sort_by(|a, b| (b.count, &a.value, a.id).cmp(&(a.count, &b.value, b.id)));
+        given
+    }
+
+    fn value(&self, facet: Facet, number: u32) -> Option<(String, Option<Uuid>)> {
+        let names = self.names;
+        let text = |table: &Table<String>| table.text(number).map(|text| (text.to_owned(), None));
+        let place = number as usize;
+        match facet {
+            Facet::Genre => text(&names.genres),
+            Facet::City => text(&names.cities),
+            Facet::Region => text(&names.regions),
+            Facet::Country => text(&names.countries),
+            Facet::Currency => text(&names.currencies),
+            Facet::Venue => names.venues.get(number).map(|v| (v.item.row.name.clone(), Some(v.item.row.venue_id.0))),
+            Facet::Artist => names.artists.get(number).map(|a| (a.item.name.clone(), Some(a.item.artist_id.0))),
+            Facet::Status => STATUSES.get(place).map(|status| (status.as_str().to_owned(), None)),
+            Facet::Availability => Availability::ALL.get(place).map(|state| (state.as_str().to_owned(), None)),
+            Facet::OnSale => OnSale::ALL.get(place).map(|state| (state.as_str().to_owned(), None)),
+            Facet::Price | Facet::Date => None,
+        }
+    }
 }
 
-fn value(facet: Facet, number: u32, names: &Names) -> Option<(String, Option<Uuid>)> {
-    let text = |table: &Table<String>| table.text(number).map(|text| (text.to_owned(), None));
-    let place = number as usize;
-    match facet {
-        Facet::Genre => text(&names.genres),
-        Facet::City => text(&names.cities),
-        Facet::Region => text(&names.regions),
-        Facet::Country => text(&names.countries),
-        Facet::Currency => text(&names.currencies),
-        Facet::Venue => names.venues.get(number).map(|v| (v.item.row.name.clone(), Some(v.item.row.venue_id.0))),
-        Facet::Artist => names.artists.get(number).map(|a| (a.item.name.clone(), Some(a.item.artist_id.0))),
-        Facet::Status => STATUSES.get(place).map(|status| (status.as_str().to_owned(), None)),
-        Facet::Availability => Availability::ALL.get(place).map(|state| (state.as_str().to_owned(), None)),
-        Facet::OnSale => OnSale::ALL.get(place).map(|state| (state.as_str().to_owned(), None)),
+impl FacetCount {
+    fn of(value: String, count: u64) -> Self {
+        Self { value, count, currency: None, from: None, to: None, id: None }
     }
 }

@@ -31,13 +31,13 @@ pub(super) enum About {
 enum Clause {
     /// A remembered set.
     Set(SetKey),
-    /// Starts from the first instant, before the second.
+    /// Starts from the first instant, before the second, on a date that is announced.
     Start(i64, i64),
     /// Not over yet.
     Ahead,
     /// At a venue that is marked.
     Venues(Vec<bool>),
-    /// Starts within one of its zone's spans of time.
+    /// Starts within one of its zone's spans of time, on a date that is announced.
     Zones(Vec<Vec<(i64, i64)>>),
     /// One of these.
     Events(Vec<EventId>),
@@ -136,16 +136,16 @@ impl Plan {
         if filters.from.is_some() || filters.to.is_some() {
             let from = filters.from.map_or(i64::MIN, Timestamp::as_microsecond);
             let to = filters.to.map_or(i64::MAX, Timestamp::as_microsecond);
-            self.clauses.push((About::Other, Clause::Start(from, to)));
+            self.push(Facet::Date, Clause::Start(from, to));
         }
         let zones = names.zones.entries();
         if filters.local_from.is_some() || filters.local_to.is_some() {
             let spans = zones.iter().map(|zone| vec![local_days(&zone.item, filters.local_from, filters.local_to)]);
-            self.clauses.push((About::Other, Clause::Zones(spans.collect())));
+            self.push(Facet::Date, Clause::Zones(spans.collect()));
         }
         if !filters.when.is_empty() {
             let spans = zones.iter().map(|zone| when_ranges(&zone.item, &filters.when, now));
-            self.clauses.push((About::Other, Clause::Zones(spans.collect())));
+            self.push(Facet::Date, Clause::Zones(spans.collect()));
         }
         if !filters.include_past {
             self.clauses.push((About::Other, Clause::Ahead));
@@ -170,7 +170,7 @@ impl Plan {
         }
         if filters.price_min.is_some() || filters.price_max.is_some() {
             let range = Clause::Price(filters.price_min.unwrap_or(0), filters.price_max.unwrap_or(i64::MAX));
-            self.clauses.push((About::Other, range));
+            self.push(Facet::Price, range);
         }
         if !filters.availability.is_empty() {
             self.push(Facet::Availability, Clause::Availability(filters.availability.clone()));
@@ -219,7 +219,11 @@ impl Plan {
         let first_from = |instant: i64| columns.starts_at.partition_point(|start| *start < instant);
         let set = match clause {
             Clause::Set(key) => return Ok(Some(columns.set(key.clone()))),
-            Clause::Start(from, to) => Bits::range(columns.len(), first_from(*from), first_from(*to)),
+            Clause::Start(from, to) => {
+                let mut set = Bits::range(columns.len(), first_from(*from), first_from(*to));
+                columns.expected_at.keys().for_each(|rank| set.remove(*rank));
+                set
+            }
             Clause::Ahead => {
                 let after = first_from(self.now_us.saturating_add(1));
                 // Nothing lasts longer than the longest, so what began before that is over without a look.
@@ -260,12 +264,18 @@ impl Plan {
     }
 
     fn starts_within(&self, segment: &Segment, rank: usize, zones: &[Vec<(i64, i64)>]) -> bool {
-        let venue = segment.columns.venue.get(rank).and_then(|venue| self.zones.get(*venue as usize));
-        let spans = venue.and_then(|zone| zones.get(*zone as usize));
+        let spans = self.zone_of(segment, rank).and_then(|zone| zones.get(zone as usize));
         match (spans, segment.columns.starts_at.get(rank)) {
-            (Some(spans), Some(start)) => spans.iter().any(|(from, to)| from <= start && start < to),
+            (Some(spans), Some(start)) if !segment.columns.expected_at.contains_key(&rank) => {
+                spans.iter().any(|(from, to)| from <= start && start < to)
+            }
             _ => false,
         }
+    }
+
+    /// The number of the zone an event is in.
+    pub(super) fn zone_of(&self, segment: &Segment, rank: usize) -> Option<u32> {
+        segment.columns.venue.get(rank).and_then(|venue| self.zones.get(*venue as usize)).copied()
     }
 
     /// The candidates that pass a filter on live cells; none for one on columns.
@@ -308,19 +318,23 @@ impl Segment {
 
     pub(super) fn on_sale(&self, rank: usize, now_us: i64) -> OnSale {
         let at = |column: &[i64]| column.get(rank).copied().unwrap_or(0);
-        OnSale::of(at(&self.columns.opens_at), at(&self.columns.closes_at), now_us)
+        OnSale::of(at(&self.columns.opens_at), at(&self.columns.closes_at), self.columns.presales.of(rank), now_us)
     }
 }
 
 impl BoundingBox {
-    fn contains(&self, lat: Option<f64>, lon: Option<f64>) -> bool {
+    /// The date line is 180 degrees east and west alike, and a pole is at every longitude.
+    pub(super) fn contains(&self, lat: Option<f64>, lon: Option<f64>) -> bool {
         let (Some(lat), Some(lon)) = (lat, lon) else { return false };
-        let between = if self.west <= self.east {
-            (self.west..=self.east).contains(&lon)
-        } else {
-            lon >= self.west || lon <= self.east
+        let between = |lon: f64| {
+            if self.west <= self.east {
+                (self.west..=self.east).contains(&lon)
+            } else {
+                lon >= self.west || lon <= self.east
+            }
         };
-        between && (self.south..=self.north).contains(&lat)
+        let at_its_lon = between(lon) || (lon.abs() >= 180.0 && between(-lon)) || lat.abs() >= 90.0;
+        at_its_lon && (self.south..=self.north).contains(&lat)
     }
 }
 

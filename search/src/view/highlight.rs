@@ -2,16 +2,19 @@
 
 use crate::answer::Highlight;
 use crate::document::EventDocument;
-use crate::fold;
+use std::ops::Range;
 
 const PARTS_MAX: usize = 3;
 
-/// Marks an event's title and the first few other parts with a word in them.
-pub(super) fn highlight(event: &EventDocument, mark: &dyn Fn(&str) -> bool) -> Highlight {
-    let (title, _) = marked(&event.title, mark);
+/// Finds what is looked for in a text: its places in order and apart.
+pub(super) type Places<'a> = &'a dyn Fn(&str) -> Vec<Range<usize>>;
+
+/// Marks an event's title and the first few other parts with something in them that is looked for.
+pub(super) fn highlight(event: &EventDocument, places: Places<'_>) -> Highlight {
+    let (title, _) = marked(&event.title, places);
     let mut parts: Vec<String> = Vec::new();
     for (text, _) in event.parts().into_iter().skip(1) {
-        let (html, found) = marked(text, mark);
+        let (html, found) = marked(text, places);
         if found && parts.len() < PARTS_MAX && !parts.contains(&html) {
             parts.push(html);
         }
@@ -19,11 +22,11 @@ pub(super) fn highlight(event: &EventDocument, mark: &dyn Fn(&str) -> bool) -> H
     Highlight { title, parts }
 }
 
-/// The text as HTML with the words marked, and whether there was one.
-pub(super) fn marked(text: &str, mark: &dyn Fn(&str) -> bool) -> (String, bool) {
+/// The text as HTML with what is looked for marked, and whether there was anything.
+pub(super) fn marked(text: &str, places: Places<'_>) -> (String, bool) {
     let mut html = String::with_capacity(text.len() + 16);
     let mut written = 0;
-    for (place, _) in fold::words(text).filter(|(_, word)| mark(word)) {
+    for place in places(text) {
         escape(text.get(written..place.start).unwrap_or_default(), &mut html);
         html.push_str("<mark>");
         escape(text.get(place.clone()).unwrap_or_default(), &mut html);
@@ -53,8 +56,11 @@ mod tests {
 
     #[test]
     fn marks_fold_and_text_is_escaped() {
-        let mark = |word: &str| word == "dvorak" || word == "script";
-        assert_eq!(marked("Dvořák & <script>", &mark).0, "<mark>Dvořák</mark> &amp; &lt;<mark>script</mark>&gt;");
-        assert_eq!(marked("nothing", &mark), ("nothing".into(), false));
+        let words = |text: &str| {
+            let words = crate::fold::words(text);
+            words.filter(|(_, word)| word == "dvorak" || word == "script").map(|(place, _)| place).collect()
+        };
+        assert_eq!(marked("Dvořák & <script>", &words).0, "<mark>Dvořák</mark> &amp; &lt;<mark>script</mark>&gt;");
+        assert_eq!(marked("nothing", &words), ("nothing".into(), false));
     }
 }

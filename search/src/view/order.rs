@@ -4,6 +4,7 @@
 //! are the whole list. By date the first hits are the first bits; every other order keeps the best few while looking at all.
 
 use super::filter::{Matches, Plan};
+use super::words::Relevance;
 use super::{Place, Segment, View};
 use crate::fold;
 use crate::overlay::Cells;
@@ -15,8 +16,10 @@ use uuid::Uuid;
 pub(super) struct Ranking<'a> {
     pub(super) view: &'a View,
     pub(super) request: &'a Request,
-    /// Per segment the score of each hit, when sorted by relevance.
-    pub(super) scores: &'a [Vec<f32>],
+    /// The day the search began; cursors keep it.
+    pub(super) day: i32,
+    /// Per segment the relevance of each hit, when sorted by it.
+    pub(super) scores: &'a [Vec<Relevance>],
     pub(super) plan: &'a Plan,
     pub(super) cells: &'a Cells,
 }
@@ -28,7 +31,7 @@ pub(super) struct Ranked {
     text: String,
     pub(super) id: Uuid,
     pub(super) place: Place,
-    pub(super) score: Option<f32>,
+    pub(super) score: Option<Relevance>,
 }
 
 impl Ranked {
@@ -69,6 +72,7 @@ impl Ranking<'_> {
         page.truncate(self.request.limit);
         let next = page.last().filter(|_| more).map(|last| Cursor {
             search: self.request.checksum(),
+            day: self.day,
             key: last.key,
             id: last.id,
             text: last.text.clone(),
@@ -121,12 +125,12 @@ impl Ranking<'_> {
         best.into_sorted_vec()
     }
 
-    fn ranked(&self, segment: usize, rank: usize, key: i64, score: Option<f32>) -> Option<Ranked> {
+    fn ranked(&self, segment: usize, rank: usize, key: i64, score: Option<Relevance>) -> Option<Ranked> {
         let id = *self.view.segments.get(segment)?.columns.id.get(rank)?;
         Some(Ranked { key, text: String::new(), id, place: Place { segment, rank }, score })
     }
 
-    fn key(&self, segment: &Segment, rank: usize, score: Option<f32>) -> i64 {
+    fn key(&self, segment: &Segment, rank: usize, score: Option<Relevance>) -> i64 {
         let columns = &segment.columns;
         let at = |column: &[i64]| column.get(rank).copied().unwrap_or(i64::MAX);
         match self.request.sort() {
@@ -137,8 +141,7 @@ impl Ranking<'_> {
             Sort::Availability => -i64::from(segment.live(rank, self.cells).seats_left),
             Sort::Price => segment.live(rank, self.cells).price_min.unwrap_or(i64::MAX),
             Sort::PriceDescending => segment.live(rank, self.cells).price_min.map_or(i64::MAX, |price| -price),
-            // Bits of floats that are not negative sort as the floats do.
-            Sort::Relevance => -score.map_or(0, |score| i64::from(score.max(0.0).to_bits())),
+            Sort::Relevance => score.map_or(0, Relevance::key),
             Sort::Distance => {
                 let venue = columns.venue.get(rank).and_then(|venue| self.plan.distances.get(*venue as usize));
                 venue.map_or(i64::MAX, |km| km.max(0.0).to_bits().cast_signed())

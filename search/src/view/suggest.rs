@@ -1,175 +1,245 @@
 //! Completion of what is being typed: events by title, artists, venues and cities by name, the most popular first.
 //!
-//! Names are found by the beginnings of their words. An artist, a venue or a city is as popular as it has events ahead; those
-//! figures are taken over all events, so they are kept for a second rather than made for every keystroke.
+//! Names are found by the beginnings of their words, aliases too; events through the words of titles, walked in order of
+//! popularity where many match. When nothing is found, words that stand nowhere are taken for the nearest that do.
 
-use super::words::Words;
-use super::{Place, SearchError, View, highlight};
+mod popularity;
+
+use super::words::near;
+use super::{Place, SearchError, Segment, View, highlight};
 use crate::answer::{Suggestion, Suggestions};
 use crate::bits::Bits;
-use crate::document::Status;
 use crate::fold;
 use crate::names::{Named, Names};
+use crate::request::{Clause, Text, apart};
+use crate::schema::fields;
 use jiff::Timestamp;
 use model::EventId;
-use parking_lot::Mutex;
-use std::collections::{BTreeSet, HashSet};
+use popularity::Counts;
+pub(super) use popularity::Popularity;
+use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-const POPULARITY_AGE_MAX: Duration = Duration::from_secs(1);
-/// Names and events looked at for one suggestion.
-const CANDIDATES_MAX: usize = 20_000;
+/// Events of one title looked at, where a title stands often.
+const HITS_MAX: usize = 2_000;
+/// So many matching events are put in order rather than found in order.
+const SORTED_MAX: usize = 1_024;
 
-pub(super) type PopularityCell = Arc<Mutex<Option<(Instant, Arc<Popularity>)>>>;
+/// A word that was typed.
+struct Typed {
+    clause: Clause,
+    /// What it is taken for instead, with weights, when it stands nowhere.
+    meant: Vec<(String, f32)>,
+}
 
-/// Events ahead by number of venue, artist and city.
-#[derive(Default)]
-pub(super) struct Popularity {
-    venues: Vec<u64>,
-    artists: Vec<u64>,
-    cities: Vec<u64>,
+/// What suggestions are made from.
+struct Finder<'a> {
+    view: &'a View,
+    names: &'a Names,
+    counts: Arc<Counts>,
+    limit: usize,
+    now: Timestamp,
 }
 
 pub(super) fn suggest(view: &View, q: &str, limit: usize, now: Timestamp) -> Result<Suggestions, SearchError> {
-    let typed: Vec<String> = fold::words(q).map(|(_, word)| word).collect();
-    let Some((last, whole)) = typed.split_last() else { return Ok(Suggestions::default()) };
-    let popularity = view.popularity(now);
+    // Folded, nothing is left of quotes and dashes: every word is one.
+    let clauses = Text::parse(&fold::name(q)).clauses;
+    let mut typed: Vec<Typed> = clauses.into_iter().map(|clause| Typed { clause, meant: Vec::new() }).collect();
+    if typed.is_empty() {
+        return Ok(Suggestions::default());
+    }
+    let counts = view.shared.popularity.at(view, now);
     let names = view.shared.names.read();
-    let mut found: BTreeSet<(Named, u32)> = BTreeSet::new();
-    for (named, number) in names.starting_with(last).take(CANDIDATES_MAX) {
-        let folded = folded(&names, named, number);
-        if whole.iter().all(|word| folded.split(' ').any(|other| other == word)) {
-            found.insert((named, number));
-        }
+    let finder = Finder { view, names: &names, counts, limit, now };
+    let found = finder.find(&typed)?;
+    if !found.is_empty() || !finder.correct(&mut typed)? {
+        return Ok(found);
     }
-    let mark = |word: &str| whole.iter().any(|other| other == word) || word.starts_with(last.as_str());
-    let html = |text: &str| highlight::marked(text, &mark).0;
-    let artists = best(&found, Named::Artist, &popularity.artists, limit);
-    let venues = best(&found, Named::Venue, &popularity.venues, limit);
-    let cities = best(&found, Named::City, &popularity.cities, limit);
-    let artists = artists.into_iter().filter_map(|(number, popularity)| {
-        let artist = &names.artists.get(number)?.item;
-        Some(Suggestion { id: artist.artist_id, text: artist.name.clone(), highlight: html(&artist.name), popularity })
-    });
-    let venues = venues.into_iter().filter_map(|(number, popularity)| {
-        let venue = &names.venues.get(number)?.item.row;
-        Some(Suggestion { id: venue.venue_id, text: venue.name.clone(), highlight: html(&venue.name), popularity })
-    });
-    let cities = cities.into_iter().filter_map(|(number, popularity)| {
-        let city = names.cities.text(number)?.to_owned();
-        Some(Suggestion { id: city.clone(), highlight: html(&city), text: city, popularity })
-    });
-    Ok(Suggestions {
-        artists: artists.collect(),
-        venues: venues.collect(),
-        cities: cities.collect(),
-        events: events(view, q, (limit, now), &html)?,
-    })
+    finder.find(&typed)
 }
 
-/// The most popular events ahead in whose title every word stands.
-fn events(
-    view: &View,
-    q: &str,
-    (limit, now): (usize, Timestamp),
-    html: &dyn Fn(&str) -> String,
-) -> Result<Vec<Suggestion<EventId>>, SearchError> {
-    let words = Words::look_up(view, q)?;
-    let mut found: Vec<(u32, Place)> = Vec::new();
-    for (number, segment) in view.segments.iter().enumerate() {
-        let mut ahead = view.ahead(number, now);
-        words.restrict(number, &mut ahead);
-        for rank in ahead.iter_from(0).take(CANDIDATES_MAX) {
-            found.push((segment.columns.popularity.get(rank).copied().unwrap_or(0), Place { segment: number, rank }));
-        }
+impl Suggestions {
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.artists.is_empty() && self.venues.is_empty() && self.cities.is_empty()
     }
-    // Stable: of equally popular ones the next to take place.
-    found.sort_by_key(|(popularity, _)| std::cmp::Reverse(*popularity));
-    let mut titles: HashSet<&str> = HashSet::new();
-    let mut given = Vec::new();
-    for (popularity, place) in found {
-        let Some(segment) = view.segments.get(place.segment) else { continue };
-        let title = segment.columns.title(place.rank);
-        let Some(id) = segment.columns.id.get(place.rank).filter(|_| words.all_in(title)) else { continue };
-        if titles.insert(title) {
-            let popularity = popularity.into();
-            given.push(Suggestion { id: EventId(*id), text: title.to_owned(), highlight: html(title), popularity });
-        }
-        if given.len() == limit {
-            break;
-        }
-    }
-    Ok(given)
 }
 
-fn folded(names: &Names, kind: Named, number: u32) -> &str {
-    let folded = match kind {
-        Named::Venue => names.venues.get(number).map(|entry| &entry.folded),
-        Named::Artist => names.artists.get(number).map(|entry| &entry.folded),
-        Named::City => names.cities.get(number).map(|entry| &entry.folded),
-    };
-    folded.map_or("", String::as_str)
-}
-
-/// The most popular of one kind, without those that have nothing ahead.
-fn best(found: &BTreeSet<(Named, u32)>, named: Named, popularity: &[u64], limit: usize) -> Vec<(u32, u64)> {
-    let of_kind = found.iter().filter(|(other, _)| *other == named);
-    let mut counted: Vec<(u32, u64)> = of_kind
-        .map(|(_, number)| (*number, popularity.get(*number as usize).copied().unwrap_or(0)))
-        .filter(|(_, popularity)| *popularity > 0)
-        .collect();
-    counted.sort_by_key(|(number, popularity)| (std::cmp::Reverse(*popularity), *number));
-    counted.truncate(limit);
-    counted
-}
-
-impl View {
-    /// The events of a segment that are alive, not cancelled and not begun.
-    fn ahead(&self, segment: usize, now: Timestamp) -> Bits {
-        let Some(segment) = self.segments.get(segment) else { return Bits::none(0) };
-        let columns = &segment.columns;
-        let first = columns.starts_at.partition_point(|start| *start <= now.as_microsecond());
-        let mut ahead = Bits::range(columns.len(), first, columns.len());
-        ahead.and(&segment.alive);
-        let shown = vec![Status::Scheduled as u8, Status::Postponed as u8];
-        ahead.and(&columns.set(crate::columns::SetKey::Status(shown)));
-        ahead
+impl Typed {
+    fn word(&self) -> &str {
+        self.clause.name.as_deref().unwrap_or_default()
     }
 
-    fn popularity(&self, now: Timestamp) -> Arc<Popularity> {
-        let mut kept = self.shared.popularity.lock();
-        if let Some((made, popularity)) = kept.as_ref()
-            && made.elapsed() < POPULARITY_AGE_MAX
-        {
-            return Arc::clone(popularity);
+    fn is_open(&self) -> bool {
+        self.clause.slots.iter().any(|slot| slot.prefix)
+    }
+
+    fn stands_in(&self, name: &str) -> bool {
+        if !self.meant.is_empty() {
+            return name.split(' ').any(|word| self.meant.iter().any(|(meant, _)| meant == word));
         }
-        let made = Arc::new(self.count_popularity(now));
-        *kept = Some((Instant::now(), Arc::clone(&made)));
-        made
+        fold::stands_in(self.word(), name)
+            || (self.is_open() && name.split(' ').any(|word| word.starts_with(self.word())))
     }
+}
 
-    fn count_popularity(&self, now: Timestamp) -> Popularity {
-        let names = self.shared.names.read();
-        let mut popularity = Popularity {
-            venues: vec![0; names.venues.len()],
-            artists: vec![0; names.artists.len()],
-            cities: vec![0; names.cities.len()],
+impl Finder<'_> {
+    fn find(&self, typed: &[Typed]) -> Result<Suggestions, SearchError> {
+        let html = |text: &str| {
+            let terms: Vec<_> = fold::terms(text).collect();
+            let places = |_: &str| apart(typed.iter().flat_map(|t| t.clause.places(&terms, &t.meant)).collect());
+            highlight::marked(text, &places).0
         };
-        drop(names);
-        let one = |counts: &mut Vec<u64>, number: u32| {
-            if let Some(count) = counts.get_mut(number as usize) {
-                *count += 1;
+        let [artists, venues, cities] = self.best_names(typed);
+        let artists = artists.into_iter().filter_map(|(popularity, number)| {
+            let artist = &self.names.artists.get(number)?.item;
+            let (id, text) = (artist.artist_id, artist.name.clone());
+            Some(Suggestion { id, highlight: html(&text), text, popularity })
+        });
+        let venues = venues.into_iter().filter_map(|(popularity, number)| {
+            let venue = &self.names.venues.get(number)?.item.row;
+            let (id, text) = (venue.venue_id, venue.name.clone());
+            Some(Suggestion { id, highlight: html(&text), text, popularity })
+        });
+        let cities = cities.into_iter().filter_map(|(popularity, number)| {
+            let text = self.names.cities.text(number)?.to_owned();
+            Some(Suggestion { id: text.clone(), highlight: html(&text), text, popularity })
+        });
+        Ok(Suggestions {
+            artists: artists.collect(),
+            venues: venues.collect(),
+            cities: cities.collect(),
+            events: self.events(typed, &html)?,
+        })
+    }
+
+    /// The most popular artists, venues and cities, with how popular each is.
+    fn best_names(&self, typed: &[Typed]) -> [Vec<(u64, u32)>; 3] {
+        let mut best = [Vec::new(), Vec::new(), Vec::new()];
+        let Some((last, whole)) = typed.split_last() else { return best };
+        let mut offer = |(named, number): (Named, u32)| {
+            let popularity = self.counts.of(named, number);
+            let [artists, venues, cities] = &mut best;
+            let kept = match named {
+                Named::Artist => artists,
+                Named::Venue => venues,
+                Named::City => cities,
+            };
+            let order = |(popularity, number): &(u64, u32)| (Reverse(*popularity), *number);
+            let candidate = (popularity, number);
+            let place = kept.partition_point(|other| order(other) < order(&candidate));
+            if popularity == 0 || place >= self.limit || kept.get(place) == Some(&candidate) {
+                return;
+            }
+            let names = self.names.folded(named, number);
+            if whole.is_empty() || names.iter().any(|name| typed.iter().all(|word| word.stands_in(name))) {
+                kept.insert(place, candidate);
+                kept.truncate(self.limit);
             }
         };
-        for (number, segment) in self.segments.iter().enumerate() {
-            let columns = &segment.columns;
-            self.ahead(number, now).for_each(|rank| {
-                columns.venue.get(rank).into_iter().for_each(|venue| one(&mut popularity.venues, *venue));
-                columns.city.get(rank).into_iter().for_each(|city| one(&mut popularity.cities, *city));
-                columns.artists.of(rank).iter().for_each(|artist| one(&mut popularity.artists, *artist));
-            });
+        if !last.meant.is_empty() {
+            last.meant.iter().flat_map(|(word, _)| self.names.having(word)).for_each(&mut offer);
+        } else if last.is_open() || !last.clause.tolerant {
+            self.names.starting_with(last.word()).for_each(&mut offer);
+        } else {
+            self.names.having(last.word()).for_each(&mut offer);
         }
-        popularity
+        best
+    }
+
+    /// The most popular events ahead in whose title every word stands.
+    fn events(&self, typed: &[Typed], html: &dyn Fn(&str) -> String) -> Result<Vec<Suggestion<EventId>>, SearchError> {
+        let mut found: Vec<(u32, Place)> = Vec::new();
+        for (number, segment) in self.view.segments.iter().enumerate() {
+            let mut ahead = segment.ahead(self.now);
+            for word in typed {
+                word.restrict(segment, &mut ahead)?;
+            }
+            let best = segment.most_popular(&ahead, self.limit).into_iter();
+            found.extend(best.map(|rank| (segment.popularity(rank), Place { segment: number, rank })));
+        }
+        let start = |place: &Place| Some(*self.view.segments.get(place.segment)?.columns.starts_at.get(place.rank)?);
+        // Of equally popular ones the next to take place.
+        found.sort_by_key(|(popularity, place)| (Reverse(*popularity), start(place)));
+        let mut titles: HashSet<&str> = HashSet::new();
+        let mut given = Vec::new();
+        for (popularity, place) in found {
+            let Some(columns) = self.view.segments.get(place.segment).map(|segment| &segment.columns) else { continue };
+            let title = columns.title(place.rank);
+            if let Some(id) = columns.id.get(place.rank).filter(|_| given.len() < self.limit && titles.insert(title)) {
+                let (id, popularity) = (EventId(*id), popularity.into());
+                given.push(Suggestion { id, text: title.to_owned(), highlight: html(title), popularity });
+            }
+        }
+        Ok(given)
+    }
+
+    /// Takes each word that stands nowhere for the nearest that do; false when there is none to take.
+    fn correct(&self, typed: &mut [Typed]) -> Result<bool, SearchError> {
+        let mut corrected = false;
+        for word in typed.iter_mut().filter(|word| word.clause.tolerant) {
+            let Some(slot) = word.clause.slots.first() else { continue };
+            let mut standing = false;
+            for segment in &self.view.segments {
+                standing |= segment.events_with(fields().text, slot)?.count_with(&segment.alive) > 0;
+            }
+            if !standing {
+                word.meant = near(self.view, slot)?;
+                corrected |= !word.meant.is_empty();
+            }
+        }
+        Ok(corrected)
+    }
+}
+
+impl Typed {
+    /// Keeps the events of a segment in whose title the word stands.
+    fn restrict(&self, segment: &Segment, events: &mut Bits) -> Result<(), SearchError> {
+        let field = fields().title_words;
+        if self.meant.is_empty() {
+            for slot in &self.clause.slots {
+                events.and(&*segment.events_with(field, slot)?);
+            }
+            return Ok(());
+        }
+        let index = segment.reader.inverted_index(field)?;
+        let mut either = Bits::none(events.len());
+        for (word, _) in &self.meant {
+            if let Some(info) = index.terms().get(word)? {
+                segment.add_events(&index, &info, &mut either)?;
+            }
+        }
+        events.and(&either);
+        Ok(())
+    }
+}
+
+impl Segment {
+    fn popularity(&self, rank: usize) -> u32 {
+        self.columns.popularity.get(rank).copied().unwrap_or(0)
+    }
+
+    /// The most popular of these events, until there are `limit` titles.
+    fn most_popular(&self, events: &Bits, limit: usize) -> Vec<usize> {
+        let count = events.count();
+        let mut titles: HashSet<&str> = HashSet::new();
+        let mut best = Vec::new();
+        let mut hits = 0;
+        let mut take = |rank: usize| {
+            hits += 1;
+            if titles.insert(self.columns.title(rank)) {
+                best.push(rank);
+            }
+            best.len() < limit && hits < HITS_MAX
+        };
+        if count <= SORTED_MAX {
+            let mut ranks: Vec<usize> = events.iter_from(0).collect();
+            ranks.sort_by_key(|rank| Reverse(self.popularity(*rank)));
+            ranks.into_iter().all(&mut take);
+        } else {
+            let ranks = self.columns.popular.iter().map(|rank| *rank as usize);
+            ranks.filter(|rank| events.contains(*rank)).all(&mut take);
+        }
+        best
     }
 }

@@ -23,6 +23,13 @@ pub(super) fn when_ranges(zone: &TimeZone, names: &[When], now: Timestamp) -> Ve
     names.iter().filter_map(|name| when_range(zone, *name, today)).collect()
 }
 
+/// The month an instant is in there: its span, and its first day.
+pub(super) fn month_span(zone: &TimeZone, at: Timestamp) -> (i64, i64, Date) {
+    let first = zone.to_datetime(at).date().first_of_month();
+    let (from, to) = local_days(zone, Some(first), Some(first.last_of_month()));
+    (from, to, first)
+}
+
 fn when_range(zone: &TimeZone, name: When, today: Date) -> Option<(i64, i64)> {
     let plus = |days: i64| today.checked_add(days.days()).ok();
     let weekday = i64::from(today.weekday().to_monday_zero_offset());

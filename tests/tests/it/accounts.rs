@@ -14,9 +14,10 @@ enum Who {
     Anyone,
     SignedIn,
     Organizer,
+    Admin,
 }
 
-const OPERATIONS: [(&str, &str, Who); 37] = [
+const OPERATIONS: [(&str, &str, Who); 40] = [
     ("POST", "/user", Who::Anyone),
     ("GET", "/user", Who::SignedIn),
     ("PUT", "/user", Who::SignedIn),
@@ -37,6 +38,9 @@ const OPERATIONS: [(&str, &str, Who); 37] = [
     ("POST", "/artist", Who::Organizer),
     ("PUT", "/artist/{artist_id}", Who::Organizer),
     ("POST", "/layout", Who::Organizer),
+    ("GET", "/synonym", Who::Admin),
+    ("PUT", "/synonym", Who::Admin),
+    ("DELETE", "/synonym/{term}", Who::Admin),
     ("POST", "/ticket/reserve", Who::SignedIn),
     ("GET", "/ticket/reserve/{event_id}", Who::SignedIn),
     ("DELETE", "/ticket/reserve/{event_id}", Who::SignedIn),
@@ -95,7 +99,7 @@ async fn every_operation_asks_for_who_may_call_it() {
         assert!(!status.is_server_error(), "{method} {path}: {status}");
         let refused = matches!(status, StatusCode::UNAUTHORIZED);
         assert_eq!(refused, who != Who::Anyone && path != "/login", "{method} {path} by nobody: {status}");
-        if who == Who::Organizer {
+        if matches!(who, Who::Organizer | Who::Admin) {
             assert_eq!(call(&attendee, method, path).await, StatusCode::FORBIDDEN, "{method} {path} by an attendee");
         }
     }

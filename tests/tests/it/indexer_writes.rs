@@ -40,6 +40,14 @@ const STATEMENTS: &[&str] = &[
     "update artist set name = md5(random()::text), version = version + 1 where artist_id = AN_ARTIST",
     "update event_artist set artist_id = AN_ARTIST where event_id in SOME_EVENTS",
     "update event_artist set position = position + 1000, role = 'soloist' where event_id = AN_EVENT and position < 1000",
+    "update artist set aliases = array[md5(random()::text), 'ベートーヴェン', 'a,\"b'] where artist_id = AN_ARTIST",
+    "update event set date_tba = not date_tba, boost = floor(random() * 3) where event_id in SOME_EVENTS",
+    "insert into event_presale select event_id, floor(random() * 3), 'Members', now(), now() + interval '1 day' from event where event_id in SOME_EVENTS on conflict (event_id, position) do update set name = event_presale.name || '!', closes_at = now() + interval '2 days'",
+    "update event_presale set position = position + 100 where event_id = AN_EVENT and position < 100 and not exists (select from event_presale moved where moved.event_id = event_presale.event_id and moved.position = event_presale.position + 100)",
+    "delete from event_presale where event_id in SOME_EVENTS",
+    "insert into synonym (synonym_id, term, means) values (gen_random_uuid(), 'term ' || floor(random() * 20), array['\"new world\" dvorak']) on conflict (term) do update set means = synonym.means[1:3] || excluded.means, version = synonym.version + 1",
+    "update synonym set synonym_id = gen_random_uuid() where random() < 0.2",
+    "delete from synonym where random() < 0.1",
     "delete from event_artist where event_id = AN_EVENT",
     "insert into event_artist select event_id, 3000, artist_id, 'composer' from event, artist where event_id = AN_EVENT and artist_id = AN_ARTIST on conflict do nothing",
     "insert into event_tier select event_id, 3, 'Fourth', 400 from event where event_id in SOME_EVENTS on conflict (event_id, tier) do update set price = event_tier.price + 1",
@@ -48,14 +56,15 @@ const STATEMENTS: &[&str] = &[
     "insert into availability select event_id, slot, 1, capacity, capacity, 100 from event where event_id in SOME_EVENTS on conflict (event_id) do update set version = availability.version + 1, seats_left = greatest(availability.seats_left - 1, 1)",
     "delete from event where event_id in SOME_EVENTS and not exists (select from availability a where a.event_id = event.event_id)",
     "begin; update venue set city = md5(random()::text) where venue_id = A_VENUE; update event set venue_id = A_VENUE where event_id in SOME_EVENTS; update artist set name = md5(random()::text) where artist_id = AN_ARTIST; commit",
-    "with bare as (select e.event_id from event e where not exists (select from event_artist a where a.event_id = e.event_id) and not exists (select from event_tier t where t.event_id = e.event_id) and not exists (select from availability a where a.event_id = e.event_id) limit 1) update event set event_id = gen_random_uuid() where event_id in (select event_id from bare)",
+    "with bare as (select e.event_id from event e where not exists (select from event_artist a where a.event_id = e.event_id) and not exists (select from event_tier t where t.event_id = e.event_id) and not exists (select from event_presale p where p.event_id = e.event_id) and not exists (select from availability a where a.event_id = e.event_id) limit 1) update event set event_id = gen_random_uuid() where event_id in (select event_id from bare)",
     "delete from venue v where not exists (select from event e where e.venue_id = v.venue_id) and random() < 0.3",
     "update venue v set venue_id = gen_random_uuid() where not exists (select from event e where e.venue_id = v.venue_id) and random() < 0.3",
     "delete from artist a where not exists (select from event_artist e where e.artist_id = a.artist_id) and random() < 0.1",
 ];
 
 /// Rare, since they leave little behind.
-const TRUNCATES: &[&str] = &["truncate event_artist", "truncate event_tier"];
+const TRUNCATES: &[&str] =
+    &["truncate event_artist", "truncate event_tier", "truncate event_presale", "truncate synonym"];
 
 const PREPARE: &str = "
     insert into account (user_id, email, name, role, password_hash)

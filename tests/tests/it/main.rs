@@ -17,6 +17,7 @@ mod race;
 mod rogue_sql;
 mod run_script;
 mod search_equals_postgres;
+mod search_live;
 mod serving;
 mod tidy;
 mod whole_path;

@@ -12,7 +12,7 @@ use tests::{Client, Database, Server, binary, until};
 const EVENTS: i64 = 2_000;
 const SEARCHES: usize = 120;
 const PAGE: usize = 100;
-const FACETS: [&str; 4] = ["genre", "city", "country", "availability"];
+const FACETS: [&str; 5] = ["genre", "city", "country", "availability", "date"];
 
 /// Every event with what a search may ask about it, one row each.
 const ROWS: &str = r#"
@@ -26,8 +26,12 @@ const ROWS: &str = r#"
             case when a.seats_left = 0 then 'sold-out' when a.seats_left * 10 <= e.capacity then 'few' else 'available' end
                 as availability,
             array(select p.name from event_artist x join artist p using (artist_id) where x.event_id = e.event_id) as artists,
+            (select ' ' || string_agg(regexp_replace(fold(part), '[^[:alnum:]]+', ' ', 'g'), ' | ') || ' ' from (
+                select unnest(array[e.title, e.description, v.name, v.city] || e.genres) union all
+                select w #>> '{}' from jsonb_path_query(e.works, '$.** ? (@.type() == "string")') w) parts (part)) as parts,
             regexp_split_to_array(fold(concat_ws(' ', e.title, e.description, v.name, v.city, array_to_string(e.genres, ' '),
-                (select string_agg(p.name, ' ') from event_artist x join artist p using (artist_id) where x.event_id = e.event_id),
+                (select string_agg(p.name || ' ' || array_to_string(p.aliases, ' '), ' ')
+                    from event_artist x join artist p using (artist_id) where x.event_id = e.event_id),
                 (select string_agg(w #>> '{}', ' ') from jsonb_path_query(e.works, '$.** ? (@.type() == "string")') w))),
                 '[^[:alnum:]]+') as words
         from event e join venue v using (venue_id) left join availability a using (event_id)
@@ -57,6 +61,7 @@ struct Pools {
     venues: Vec<String>,
     genres: Vec<String>,
     words: Vec<String>,
+    phrases: Vec<String>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,10 +112,16 @@ async fn pools(sql: &tokio_postgres::Client) -> Pools {
         cities: texts("select distinct city from brute order by city").await,
         venues: texts("select venue from brute group by venue order by count(*) desc, venue limit 20").await,
         genres: texts("select distinct unnest(genres) from brute order by 1").await,
-        // A word that hardly any event has also finds its neighbours, which SQL does not.
+        // A word that hardly any event has also finds its neighbours, and a synonym what it means, which SQL does not.
         words: texts(
-            "select w from brute, unnest(words) w where w ~ '^[a-z]+$' group by w having count(distinct event_id) >= 3
-             order by md5(w) limit 400",
+            "select w from brute, unnest(words) w where w ~ '^[a-z]+$'
+             and w not in (select unnest(string_to_array(term, ' ')) from synonym)
+             group by w having count(distinct event_id) >= 3 order by md5(w) limit 400",
+        )
+        .await,
+        phrases: texts(
+            "select distinct (regexp_match(parts, '[a-z]{2,} [a-z]+ [a-z0-9]+'))[1] from brute
+             where parts ~ '[a-z]{2,} [a-z]+ [a-z0-9]+' order by 1 limit 400",
         )
         .await,
     }
@@ -183,8 +194,19 @@ fn words(dice: &mut SmallRng, pools: &Pools, search: &mut Search) {
             format!("'{word}' = any(words)")
         }
     });
-    let condition = conditions.collect::<Vec<_>>().join(" and ");
-    search.filter("q", "q", typed.join(" ").to_uppercase(), condition);
+    let mut condition = conditions.collect::<Vec<_>>().join(" and ");
+    let mut text = typed.join(" ").to_uppercase();
+    if dice.random_bool(0.3) {
+        let unwanted = &pools.words[dice.random_range(0..pools.words.len())];
+        text = format!("-{unwanted} {text}");
+        condition = format!("{condition} and not '{unwanted}' = any(words)");
+    }
+    if dice.random_bool(0.3) {
+        let phrase = &pools.phrases[dice.random_range(0..pools.phrases.len())];
+        text = format!("\"{phrase}\" {text}");
+        condition = format!("{condition} and parts like '% {phrase} %'");
+    }
+    search.filter("q", "q", text, condition);
 }
 
 fn times_and_sales(dice: &mut SmallRng, search: &mut Search) {
@@ -242,7 +264,11 @@ async fn ids_by_sql(sql: &tokio_postgres::Client, search: &Search) -> Vec<String
 
 async fn facet_by_sql(sql: &tokio_postgres::Client, search: &Search, facet: &str) -> BTreeMap<String, i64> {
     // An answer gives the hundred most frequent values.
-    let value = if facet == "genre" { "unnest(genres)" } else { facet };
+    let value = match facet {
+        "genre" => "unnest(genres)",
+        "date" => "to_char(local_date, 'YYYY-MM')",
+        column => column,
+    };
     let statement = format!(
         "select value, n from (select {value} as value, count(*) as n from brute where {} group by 1) counted
          order by n desc, value collate \"C\" limit 100",

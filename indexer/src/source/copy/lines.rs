@@ -35,10 +35,11 @@ impl Lines {
     pub(crate) async fn open(connection: Connection, table: Table) -> Result<Self, LinesError> {
         let columns = table.columns();
         let keys = match table {
-            Table::EventArtist => "event_id, position",
+            Table::EventArtist | Table::EventPresale => "event_id, position",
             Table::EventTier => "event_id, tier",
             Table::Venue => "venue_id",
             Table::Artist => "artist_id",
+            Table::Synonym => "synonym_id",
             Table::Event | Table::Availability => "event_id",
         };
         let list = columns.join(", ");
