@@ -107,9 +107,16 @@ fn ics(ticket: &Ticket, event: &EventDocument, site: &str) -> String {
         "BEGIN:VEVENT".to_owned(),
         format!("UID:{}@frontrow", ticket.ticket_id),
         format!("DTSTAMP:{}", stamp(ticket.created_at)),
-        format!("DTSTART:{}", stamp(event.starts_at)),
     ];
-    lines.extend(event.ends_at.map(|end| format!("DTEND:{}", stamp(end))));
+    if event.date_tba {
+        // The day it is expected on, and no time of it.
+        let zone = jiff::tz::TimeZone::get(&venue.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
+        lines.push(format!("DTSTART;VALUE=DATE:{}", zone.to_datetime(event.starts_at).strftime("%Y%m%d")));
+        lines.push("STATUS:TENTATIVE".to_owned());
+    } else {
+        lines.push(format!("DTSTART:{}", stamp(event.starts_at)));
+        lines.extend(event.ends_at.map(|end| format!("DTEND:{}", stamp(end))));
+    }
     lines.extend([
         format!("SUMMARY:{}", escaped(&event.title)),
         format!("LOCATION:{}", escaped(&place)),

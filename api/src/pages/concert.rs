@@ -50,7 +50,11 @@ fn summary(answer: &EventAnswer) -> String {
     let event = &answer.event;
     let starts_at = event.starts_at.to_string();
     let zone = Some(event.venue.timezone.as_str());
-    let when = format!("{}, {}", format::full_day(&starts_at, zone), format::clock(&starts_at, zone));
+    let when = if event.date_tba {
+        "Date to be announced".to_owned()
+    } else {
+        format!("{}, {}", format::full_day(&starts_at, zone), format::clock(&starts_at, zone))
+    };
     let currency = event.currency.to_string();
     let price = format::money(answer.price_min, Some(currency.as_str()));
     let offer = if price.is_empty() { String::new() } else { format!(" Tickets from {price}.") };
@@ -84,8 +88,9 @@ fn linked(answer: &EventAnswer, site: &str) -> Json {
         "name": event.title,
         "description": if event.description.is_empty() { summary(answer) } else { event.description.clone() },
         "image": [image],
-        "startDate": zoned(event.starts_at),
-        "endDate": event.ends_at.map(zoned),
+        // A date to be announced is given as the day it is expected on.
+        "startDate": if event.date_tba { zoned(event.starts_at).chars().take(10).collect() } else { zoned(event.starts_at) },
+        "endDate": event.ends_at.filter(|_| !event.date_tba).map(zoned),
         "eventStatus": match event.status {
             Status::Scheduled => "https://schema.org/EventScheduled",
             Status::Postponed => "https://schema.org/EventPostponed",
