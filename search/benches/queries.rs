@@ -20,6 +20,8 @@ use uuid::Uuid;
 
 /// Makes a query string.
 type Shape<'a> = &'a dyn Fn(&mut Dice) -> String;
+/// Makes a text somebody is typing.
+type Typing = fn(&mut Dice) -> String;
 
 const WORDS: u64 = 20_000;
 const ARTISTS: u64 = 5_000;
@@ -151,6 +153,46 @@ async fn publish(store: &Store, events: u64, now: Timestamp) {
     Alias { generation: 1 }.publish(store, None).await.unwrap();
 }
 
+/// What somebody has typed so far.
+const KEYSTROKES: [(&str, Typing); 4] = [
+    ("suggest: 1 to 3 letters", |dice| beginning(&word(dice.uneven(WORDS)), 1 + dice.below(3))),
+    ("suggest: most of a word", |dice| beginning(&word(dice.uneven(WORDS)), 4 + dice.below(4))),
+    ("suggest: a word and a beginning", |dice| {
+        format!("{} {}", word(dice.uneven(WORDS)), beginning(&word(dice.uneven(WORDS)), 1 + dice.below(4)))
+    }),
+    ("suggest: a word with a typing error", |dice| {
+        let mut typed = word(dice.uneven(WORDS));
+        typed.insert(1 + dice.below(3) as usize, 'x');
+        typed
+    }),
+];
+
+fn beginning(word: &str, letters: u64) -> String {
+    word.chars().take(letters as usize).collect()
+}
+
+/// Runs for two seconds and prints how long each took, which `one` says beside how much it found.
+fn time(name: &str, dice: &mut Dice, one: &dyn Fn(&mut Dice) -> (Duration, u64)) {
+    let mut times = Vec::new();
+    let mut hits = 0;
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(2) {
+        let (time, found) = one(dice);
+        times.push(time);
+        hits += found;
+    }
+    times.sort_unstable();
+    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_secs_f64() * 1e6;
+    let mean = times.iter().sum::<Duration>().as_secs_f64() / times.len() as f64;
+    println!(
+        "{name:40} {:8.0}/s per core  p50 {:6.0} us  p99 {:6.0} us  {:8} found",
+        1.0 / mean,
+        at(50),
+        at(99),
+        hits / times.len() as u64
+    );
+}
+
 fn main() {
     let events = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(200_000);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -198,27 +240,22 @@ fn main() {
         ("radius + dates", &|dice| format!("lat={}&lon=-20&radius_km=500&from={}&limit=20", dice.below(60), now)),
     ];
     for (name, shape) in shapes {
-        let mut times = Vec::new();
-        let began = Instant::now();
-        let mut hits = 0;
-        while began.elapsed() < Duration::from_secs(2) {
-            let request = Request::parse(&shape(&mut dice)).unwrap();
-            let one = Instant::now();
+        time(name, &mut dice, &|dice| {
+            let request = Request::parse(&shape(dice)).unwrap();
+            let began = Instant::now();
             let answer = view.search(&request, now).unwrap();
-            hits += answer.total;
             std::hint::black_box(serde_json::to_vec(&answer).unwrap());
-            times.push(one.elapsed());
-        }
-        times.sort_unstable();
-        let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_secs_f64() * 1e6;
-        let mean = times.iter().sum::<Duration>().as_secs_f64() / times.len() as f64;
-        println!(
-            "{name:40} {:8.0}/s per core  p50 {:6.0} us  p99 {:6.0} us  {:8} hits",
-            1.0 / mean,
-            at(50),
-            at(99),
-            hits / times.len() as u64
-        );
+            (began.elapsed(), answer.total)
+        });
+    }
+    for (name, typed) in KEYSTROKES {
+        time(name, &mut dice, &|dice| {
+            let q = typed(dice);
+            let began = Instant::now();
+            let found = view.suggest(&q, 6, now).unwrap();
+            std::hint::black_box(serde_json::to_vec(&found).unwrap());
+            (began.elapsed(), (found.events.len() + found.artists.len() + found.venues.len()) as u64)
+        });
     }
     stop.cancel();
     runtime.block_on(task).unwrap();

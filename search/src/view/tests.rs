@@ -186,3 +186,61 @@ fn suggestions_complete_names_and_titles() {
     );
     assert!(WORLD.view.suggest("  ", 3, fixture::now()).unwrap().events.is_empty());
 }
+
+#[test]
+fn suggestions_know_aliases_parts_of_dense_names_and_typing_errors() {
+    let suggest = |q: &str| WORLD.view.suggest(q, 5, fixture::now()).unwrap();
+    let artists = |q: &str| suggest(q).artists.into_iter().map(|artist| artist.text).collect::<Vec<_>>();
+    assert_eq!(artists("ny ph"), ["New York Philharmonic"]);
+    assert_eq!(artists("dworsch"), ["Antonín Dvořák"]);
+    assert_eq!(artists("交響"), ["東京交響楽団"]);
+    assert_eq!(suggest("東京").cities[0].id, "東京");
+    assert!(suggest("京東").artists.is_empty());
+    // One error in a word of four letters, two in one of eight, none in a shorter one.
+    assert_eq!(artists("mahlre"), ["Gustav Mahler"]);
+    assert_eq!(artists("brenstien"), ["Leonard Bernstein"]);
+    assert_eq!(artists("gustva mah"), ["Gustav Mahler"]);
+    assert_eq!(artists("malhre"), [""; 0]);
+    assert!(suggest("pxx").cities.is_empty());
+    assert_eq!(suggest("prahs").cities[0].highlight, "<mark>Praha</mark>");
+    assert!(suggest("resurecton").events.iter().all(|event| event.text.contains("Resurrection")));
+    assert!(!suggest("resurecton").events.is_empty());
+}
+
+#[test]
+fn suggestions_of_events_are_the_most_popular_ahead_one_of_each_title() {
+    let mut expected: Vec<(u32, &str)> = Vec::new();
+    let ahead = |event: &&EventDocument| event.starts_at > fixture::now() && !event.date_tba;
+    let shown = |event: &&EventDocument| event.status != crate::document::Status::Cancelled;
+    for event in WORLD.events.iter().filter(|event| event.title.contains("Gala")).filter(ahead).filter(shown) {
+        match expected.iter_mut().find(|(_, title)| *title == event.title) {
+            Some(known) => known.0 = known.0.max(event.popularity),
+            None => expected.push((event.popularity, &event.title)),
+        }
+    }
+    expected.sort_by_key(|(popularity, _)| std::cmp::Reverse(*popularity));
+    let found = WORLD.view.suggest("gal", 4, fixture::now()).unwrap().events;
+    let popularity: Vec<u64> = found.iter().map(|event| event.popularity).collect();
+    assert!(found.len() == 4 && popularity.is_sorted_by(|a, b| a >= b));
+    let at_least: Vec<u64> = expected.iter().take(4).map(|(popularity, _)| u64::from(*popularity)).collect();
+    assert!(popularity.iter().zip(at_least).all(|(found, dated)| *found >= dated), "{popularity:?}");
+}
+
+#[test]
+fn distances_and_boxes_hold_at_the_poles_and_the_date_line() {
+    let place = |lat: f64, lon: f64| crate::request::Place { lat, lon };
+    let near = |km: f64, expected: f64| (km - expected).abs() < 0.01;
+    // A degree of a great circle is 111.195 km.
+    assert!(near(filter::distance_km(place(0.0, 179.5), Some(0.0), Some(-179.5)), 111.195));
+    assert!(near(filter::distance_km(place(90.0, 17.0), Some(89.0), Some(-120.0)), 111.195));
+    assert!(near(filter::distance_km(place(-90.0, 0.0), Some(90.0), Some(55.0)), 20_015.115));
+    assert!(near(filter::distance_km(place(12.0, 180.0), Some(12.0), Some(-180.0)), 0.0));
+    let contains = |bbox: &str, lat: f64, lon: f64| {
+        let request = Request::parse(&format!("bbox={bbox}")).unwrap();
+        request.filters.bbox.unwrap().contains(Some(lat), Some(lon))
+    };
+    assert!(contains("170,-20,-170,20", 0.0, 175.0) && contains("170,-20,-170,20", 0.0, -175.0));
+    assert!(!contains("170,-20,-170,20", 0.0, 0.0) && !contains("-170,-20,170,20", 0.0, 175.0));
+    assert!(contains("-180,-20,-170,20", 0.0, 180.0) && contains("170,-20,180,20", 0.0, -180.0));
+    assert!(contains("10,80,20,90", 90.0, -77.0) && !contains("10,80,20,89", 90.0, 15.0));
+}
