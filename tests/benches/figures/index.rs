@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 use tests::Indexer;
 
 pub(crate) async fn run() -> anyhow::Result<()> {
-    let events: usize = std::env::var("FRONTROW_BENCH_EVENTS").map_or(Ok(1_000_000), |text| text.parse())?;
-    let (database, data) = super::demo(events).await?;
+    let (database, data) = super::demo(super::events()?).await?;
     let documents = database
         .number("select (select count(*) from event) + (select count(*) from venue) + (select count(*) from artist)")
         .await;

@@ -11,6 +11,7 @@ mod holds;
 mod index;
 mod load;
 mod search;
+mod shapes;
 
 use std::process::Command;
 use std::time::Duration;
@@ -36,6 +37,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted("index") {
         runtime.block_on(index::run())?;
+    }
+    if wanted("shapes") {
+        runtime.block_on(shapes::run())?;
     }
     Ok(())
 }
@@ -69,6 +73,11 @@ async fn hello_per_s(connections: usize) -> anyhow::Result<f64> {
         load::run(addr, connections, Duration::from_secs(4), std::sync::Arc::new(|_| Some(load::get("/")))).await?;
     server.abort();
     Ok(outcome.per_s(200))
+}
+
+/// How many events the large figures are taken over: a million, unless `FRONTROW_BENCH_EVENTS` says otherwise.
+fn events() -> anyhow::Result<usize> {
+    Ok(std::env::var("FRONTROW_BENCH_EVENTS").map_or(Ok(1_000_000), |text| text.parse())?)
 }
 
 /// Runs the release `frontrow` with arguments on a database and waits for its end.
