@@ -52,7 +52,7 @@ struct Bought {
 
 /// Buy the seats one holds; after a decline, buy again with a new key to get a new attempt on the same order
 #[utoipa::path(post, path = "/ticket/buy/{event_id}", tag = "booking", request_body = Option<BuyBody>,
-    params(("event_id" = EventId, Path), ("Idempotency-Key" = String, Header)), responses(
+    params(("event_id" = EventId, Path), ("Idempotency-Key" = String, Header, description = "Counts per account and event: a repeat gets the first answer for 24 h, another request under it 422 `key-reused`")), responses(
     (status = 200, body = Bought), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, description = "`in-progress`", body = ProblemBody),
     (status = 410, description = "`hold-expired`", body = ProblemBody),
@@ -66,8 +66,8 @@ async fn buy(
     JsonOrNothing(body): JsonOrNothing<BuyBody>,
 ) -> Result<Response, Problem> {
     let return_url = body.return_url.as_deref().map(|url| on_this_site(&site, url)).transpose()?;
-    let request = idempotency::fingerprint("buy", &(event_id, &body))?;
-    let running = match idempotency::begin(&app.pool, buyer.id, &key, &request).await? {
+    let request = idempotency::fingerprint("buy", &body)?;
+    let running = match idempotency::begin(&app.pool, (event_id, buyer.id, &key), &request).await? {
         Begun::Answered(answer) => return Ok(answer),
         Begun::Running(running) => running,
     };

@@ -1,12 +1,13 @@
 //! The table `idempotency`: a write that carries an `Idempotency-Key` runs once and answers a repeat with its first answer.
 //!
+//! A key counts per account and event, as it does in the lanes, which know the keys of reservations.
 //! Invariant: what the operation did is itself repeatable under the key, so that a row left behind by a crash can be run again.
 //! Only final answers are kept: a 5xx is forgotten, so that the client may try again.
 
 use crate::problem::{Problem, key_reused};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use model::UserId;
+use model::{EventId, UserId};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -22,6 +23,7 @@ pub enum Begun {
 
 /// A write under way.
 pub struct Running {
+    event: EventId,
     user: UserId,
     key: String,
 }
@@ -39,25 +41,34 @@ pub fn fingerprint(operation: &str, request: &impl Serialize) -> Result<[u8; 32]
 ///
 /// # Errors
 /// 409 `in-progress`, 422 `key-reused`, or when the database fails.
-pub async fn begin(pool: &PgPool, user: UserId, key: &str, request: &[u8; 32]) -> Result<Begun, Problem> {
+pub async fn begin(
+    pool: &PgPool,
+    (event, user, key): (EventId, UserId, &str),
+    request: &[u8; 32],
+) -> Result<Begun, Problem> {
     // A row without an answer that is a minute old was left by a crash; one with an answer counts for a day.
     let taken = sqlx::query_scalar!(
-        "insert into idempotency (user_id, key, request_hash) values ($1, $2, $3)
-         on conflict (user_id, key) do update
+        "insert into idempotency (event_id, user_id, key, request_hash) values ($1, $2, $3, $4)
+         on conflict (event_id, user_id, key) do update
             set created_at = now(), status = null, body = null, request_hash = excluded.request_hash
             where idempotency.created_at < now() - interval '24 hours'
                or (idempotency.status is null and idempotency.created_at < now() - interval '1 minute'
                    and idempotency.request_hash = excluded.request_hash)
          returning user_id",
+        event.0,
         user.0,
         key,
         request.as_slice()
     );
     if taken.fetch_optional(pool).await?.is_some() {
-        return Ok(Begun::Running(Running { user, key: key.to_owned() }));
+        return Ok(Begun::Running(Running { event, user, key: key.to_owned() }));
     }
-    let row =
-        sqlx::query!("select request_hash, status, body from idempotency where user_id = $1 and key = $2", user.0, key);
+    let row = sqlx::query!(
+        "select request_hash, status, body from idempotency where event_id = $1 and user_id = $2 and key = $3",
+        event.0,
+        user.0,
+        key
+    );
     let row = row.fetch_optional(pool).await?.ok_or_else(in_progress)?;
     if row.request_hash != request {
         return Err(key_reused());
@@ -97,7 +108,8 @@ impl Running {
             }
         };
         let kept = sqlx::query!(
-            "update idempotency set status = $3, body = $4 where user_id = $1 and key = $2",
+            "update idempotency set status = $4, body = $5 where event_id = $1 and user_id = $2 and key = $3",
+            self.event.0,
             self.user.0,
             self.key,
             i16::try_from(status).unwrap_or(500),
@@ -109,7 +121,8 @@ impl Running {
 
     async fn forget(&self, pool: &PgPool) -> Result<(), Problem> {
         let forgotten = sqlx::query!(
-            "delete from idempotency where user_id = $1 and key = $2 and status is null",
+            "delete from idempotency where event_id = $1 and user_id = $2 and key = $3 and status is null",
+            self.event.0,
             self.user.0,
             self.key
         );

@@ -203,8 +203,8 @@ fn no_such_event() -> Problem {
     Problem::not_found("no-such-event", "There is no such event")
 }
 
-fn queue_full() -> Problem {
-    Problem::busy("more people are asking for this event than can be served at once", 1)
+fn not_now() -> Problem {
+    Problem::busy("this event cannot be served here at this moment; try again", 1)
 }
 
 /// 422: the key came before with something else.
@@ -240,7 +240,7 @@ impl From<ReserveError> for Problem {
                 .with("opens_at", json!(opens_at))
                 .with("closed", json!(closed)),
             ReserveError::KeyReused => key_reused(),
-            ReserveError::Busy => queue_full(),
+            ReserveError::Busy => not_now(),
             ReserveError::Failed(failure) => failure.into(),
         }
     }
@@ -250,7 +250,7 @@ impl From<ExtendError> for Problem {
     fn from(error: ExtendError) -> Self {
         match error {
             ExtendError::NoHold => hold_expired(),
-            ExtendError::Busy => queue_full(),
+            ExtendError::Busy => not_now(),
             ExtendError::Failed(failure) => failure.into(),
         }
     }
@@ -259,7 +259,7 @@ impl From<ExtendError> for Problem {
 impl From<ReleaseError> for Problem {
     fn from(error: ReleaseError) -> Self {
         match error {
-            ReleaseError::Busy => queue_full(),
+            ReleaseError::Busy => not_now(),
             ReleaseError::Failed(failure) => failure.into(),
         }
     }
@@ -270,7 +270,8 @@ impl From<BuyError> for Problem {
         match error {
             BuyError::NoSuchEvent => no_such_event(),
             BuyError::HoldExpired => hold_expired(),
-            BuyError::Busy => queue_full(),
+            BuyError::KeyReused => key_reused(),
+            BuyError::Busy => not_now(),
             BuyError::Failed(failure) => failure.into(),
         }
     }

@@ -14,7 +14,7 @@ use crate::order::{BuyError, Checkout};
 use crate::plans::Plans;
 use crate::reservation::{Ask, ExtendError, ReleaseError, Reservation, ReserveError, ReserveRequest};
 use crate::seats::board::Board;
-use crate::shell::{Answer, Connections, Lanes, Refused};
+use crate::shell::{Answer, Connections, Lanes, Lease, Refused};
 use crate::table;
 use jiff::Timestamp;
 use model::{EventId, HoldId, UserId};
@@ -45,6 +45,8 @@ pub struct Settings {
     pub idle_s: u64,
     /// Seconds between looks for expired holds of events nobody has loaded.
     pub sweep_s: u64,
+    /// Milliseconds a process may be silent before another takes its lanes.
+    pub lease_ms: u64,
 }
 
 impl Settings {
@@ -58,6 +60,7 @@ impl Settings {
             batch_max: 2_048,
             idle_s: 60,
             sweep_s: 5,
+            lease_ms: 3_000,
         }
     }
 }
@@ -70,6 +73,7 @@ impl std::fmt::Debug for Settings {
             .field("batch_max", &self.batch_max)
             .field("idle_s", &self.idle_s)
             .field("sweep_s", &self.sweep_s)
+            .field("lease_ms", &self.lease_ms)
             .finish_non_exhaustive()
     }
 }
@@ -107,19 +111,23 @@ impl Booking {
         tracker: TaskTracker,
         stop: CancellationToken,
     ) -> Result<Self, OpenError> {
-        let config = settings.database_url.parse().map_err(OpenError::Url)?;
-        let connections = Connections::new(config, settings.connections_max, tracker.clone());
+        let config: tokio_postgres::Config = settings.database_url.parse().map_err(OpenError::Url)?;
+        let connections = Connections::new(config.clone(), settings.connections_max, tracker.clone());
         let first = connections.get().await.map_err(OpenError::Connect)?;
         connections.put_back(first);
+        let lease = Lease::take(Connections::new(config, 1, tracker.clone()), Duration::from_millis(settings.lease_ms));
+        let lease = lease.await.map_err(OpenError::Connect)?;
         let mut connection = pool.acquire().await.map_err(|error| OpenError::Connect(error.into()))?;
         let reading = table::hold::clock(&mut connection).await.map_err(|error| OpenError::Connect(error.into()))?;
         drop(connection);
         let (plans, sweep_s) = (Plans::new(), settings.sweep_s);
         let parts = (connections, Clock::new(reading), plans.clone());
-        let lanes = Arc::new(Lanes::new(settings, parts, tracker.clone(), stop.clone()));
+        let lanes = Arc::new(Lanes::new(settings, lease, parts, (tracker.clone(), stop.clone())));
         let boards = moka::future::Cache::builder().max_capacity(1_024).time_to_live(MAP_AGE_MAX).build();
         let booking = Self { lanes, pool, plans, boards, stop };
         tracker.spawn(booking.clone().sweep(Duration::from_secs(sweep_s)));
+        let lanes = Arc::clone(&booking.lanes);
+        tracker.spawn(async move { lanes.keep_lease().await });
         Ok(booking)
     }
 
@@ -140,7 +148,7 @@ impl Booking {
         let command = Command::Reserve { buyer, ask, key: key.to_owned(), request };
         let answer = self.lanes.send(event, command).await.map_err(reserve_error)?;
         let Done::Held(hold) = &answer.done else { return Err(ReserveError::Failed(mismatch())) };
-        Ok(describe(event, hold, &answer))
+        Ok(self.describe(event, hold, &answer).await?)
     }
 
     /// Gives the buyer's live holds of an event their whole time again, each once; a repeat answers them as they are.
@@ -154,7 +162,11 @@ impl Booking {
             Refused::NoSuchEvent | Refused::Refusal(_) => ExtendError::NoHold,
         })?;
         let Done::Extended(holds) = &answer.done else { return Err(ExtendError::Failed(mismatch())) };
-        Ok(holds.iter().map(|hold| describe(event, hold, &answer)).collect())
+        let mut described = Vec::with_capacity(holds.len());
+        for hold in holds {
+            described.push(self.describe(event, hold, &answer).await?);
+        }
+        Ok(described)
     }
 
     /// Lets all the buyer's live holds of an event go; says how many there were.
@@ -173,11 +185,11 @@ impl Booking {
 
     /// Turns a hold (the newest when none is named) into an order with an open attempt to pay.
     ///
-    /// Again while an attempt is open, or with the same key: the same attempt. After a refusal: a new attempt on the same
+    /// Again while an attempt is open, or with the same key: the same attempt, also when the order is long paid. After a refusal: a new attempt on the same
     /// order. A hold already bought answers its order. An order of nothing is paid at once.
     ///
     /// # Errors
-    /// When there is no live hold.
+    /// When there is no live hold, or the key was used for seats.
     pub async fn buy(
         &self,
         buyer: UserId,
@@ -190,6 +202,7 @@ impl Booking {
             Refused::Busy => BuyError::Busy,
             Refused::Failed(failure) => BuyError::Failed(failure),
             Refused::NoSuchEvent => BuyError::NoSuchEvent,
+            Refused::Refusal(Refusal::KeyReused) => BuyError::KeyReused,
             Refused::Refusal(_) => BuyError::HoldExpired,
         })?;
         let Done::Checkout { order, payment } = answer.done else { return Err(BuyError::Failed(mismatch())) };
@@ -218,10 +231,14 @@ impl Booking {
             };
             match overdue.await {
                 Ok(events) => {
-                    for event in events.into_iter().filter(|event| !self.lanes.is_loaded(*event)) {
+                    for event in events.into_iter().filter(|event| !self.lanes.serves(*event)) {
                         // The lane looks at the time before any command.
-                        if let Err(refused) = self.lanes.send(event, Command::Wake).await {
-                            tracing::warn!(event.id = %event, ?refused, "a lane with expired holds was not woken");
+                        match self.lanes.send(event, Command::Wake).await {
+                            // Busy: another process's, which sees to its own time.
+                            Ok(_) | Err(Refused::Busy) => {}
+                            Err(refused) => {
+                                tracing::warn!(event.id = %event, ?refused, "a lane with expired holds was not woken");
+                            }
                         }
                     }
                 }
@@ -230,20 +247,25 @@ impl Booking {
                 }
             }
         }
-        self.lanes.close().await;
     }
-}
 
-fn describe(event: EventId, hold: &Hold, answer: &Answer) -> Reservation {
-    let seats = hold.seats.iter().zip(&hold.prices);
-    Reservation {
-        reserve_id: hold.id,
-        event_id: event,
-        seats: seats.map(|(seat, price)| answer.house.describe(*seat, *price)).collect(),
-        total: hold.total(),
-        currency: answer.currency,
-        expires_at: hold.expires_at,
-        state: hold.state,
+    /// What a buyer reads of a hold: its seats by the plan it was made under.
+    async fn describe(&self, event: EventId, hold: &Hold, answer: &Answer) -> Result<Reservation, Failure> {
+        let house = if hold.basis.layout == answer.house.layout {
+            Arc::clone(&answer.house)
+        } else {
+            self.house(&mut *self.pool.acquire().await?, &hold.basis.layout).await?
+        };
+        let seats = hold.seats.iter().zip(&hold.prices);
+        Ok(Reservation {
+            reserve_id: hold.id,
+            event_id: event,
+            seats: seats.map(|(seat, price)| house.describe(*seat, *price)).collect(),
+            total: hold.total(),
+            currency: hold.basis.currency,
+            expires_at: hold.expires_at,
+            state: hold.state,
+        })
     }
 }
 

@@ -17,8 +17,9 @@ use crate::order::{OrderState, Report};
 use crate::reservation::{Ask, Closed, HoldState};
 use fact::{Fact, RequestHash};
 use jiff::Timestamp;
-use model::{Currency, HoldId, OrderId, PaymentId, SeatNo, TierNo, UserId};
+use model::{Currency, HoldId, LayoutHash, OrderId, PaymentId, SeatNo, TierNo, UserId};
 use std::collections::HashMap;
+use std::sync::Arc;
 use uuid::Uuid;
 
 pub(crate) use state::Lane;
@@ -36,6 +37,13 @@ pub(crate) struct Terms {
     pub(crate) currency: Currency,
     /// Tiers for sale and their price in minor units.
     pub(crate) prices: HashMap<TierNo, i64>,
+}
+
+/// What gives a hold's seat numbers and prices their meaning: they mean nothing on another plan or in another currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Basis {
+    pub(crate) layout: LayoutHash,
+    pub(crate) currency: Currency,
 }
 
 /// What arrives at a lane.
@@ -104,6 +112,8 @@ pub(crate) struct Hold {
     pub(crate) expires_at: Timestamp,
     pub(crate) extended: bool,
     pub(crate) state: HoldState,
+    /// The plan and currency it was made under.
+    pub(crate) basis: Arc<Basis>,
 }
 
 impl Hold {

@@ -25,6 +25,6 @@ pub use reservation::{
     Ask, BestAvailable, Closed, ExtendError, HoldState, ReleaseError, Reservation, ReserveError, ReserveRequest,
     ReservedSeat,
 };
-pub use restate::restate_availability;
+pub use restate::{lock_lane, restate_availability};
 pub use seats::board::Subscription;
 pub use seats::{SeatDelta, SeatState, SeatStates, SeatUpdate, SeatsError, SeatsSince};

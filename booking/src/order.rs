@@ -245,8 +245,11 @@ pub enum BuyError {
     /// The buyer has no live hold of this event (or not this one).
     #[error("the hold has expired")]
     HoldExpired,
-    /// The event's queue is full; try again in a second.
-    #[error("the event's queue is full")]
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The event's queue is full, or another process serves the event; try again in a second.
+    #[error("the event cannot be served now")]
     Busy,
     /// The database failed us.
     #[error("buy seats")]
@@ -259,8 +262,8 @@ pub enum ReportError {
     /// No payment has this reference, or not yet: report it again later.
     #[error("no payment has this reference")]
     UnknownPayment,
-    /// The event's queue is full; try again in a second.
-    #[error("the event's queue is full")]
+    /// The event's queue is full, or another process serves the event; try again in a second.
+    #[error("the event cannot be served now")]
     Busy,
     /// The database failed us.
     #[error("take in a payment report")]

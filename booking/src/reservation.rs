@@ -174,8 +174,8 @@ pub enum ReserveError {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// The event's queue is full; try again in a second.
-    #[error("the event's queue is full")]
+    /// The event's queue is full, or another process serves the event; try again in a second.
+    #[error("the event cannot be served now")]
     Busy,
     /// The database failed us; nothing was acknowledged.
     #[error("reserve seats")]
@@ -188,8 +188,8 @@ pub enum ExtendError {
     /// The buyer has no live hold of this event.
     #[error("there is no live hold")]
     NoHold,
-    /// The event's queue is full; try again in a second.
-    #[error("the event's queue is full")]
+    /// The event's queue is full, or another process serves the event; try again in a second.
+    #[error("the event cannot be served now")]
     Busy,
     /// The database failed us.
     #[error("extend holds")]
@@ -199,8 +199,8 @@ pub enum ExtendError {
 /// Why holds were not released.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ReleaseError {
-    /// The event's queue is full; try again in a second.
-    #[error("the event's queue is full")]
+    /// The event's queue is full, or another process serves the event; try again in a second.
+    #[error("the event cannot be served now")]
     Busy,
     /// The database failed us.
     #[error("release holds")]

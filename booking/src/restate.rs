@@ -1,4 +1,5 @@
-//! An event's availability after its terms changed, in the transaction that changes them.
+//! What a change of an event's terms owes the booking core, in the transaction that makes it: the lane's row first, then the
+//! availability.
 //!
 //! The change holds the lane's row, so no batch comes between: what is written here is newer than any batch before and older than
 //! any after. Never decides about seats.
@@ -7,6 +8,16 @@ use crate::table::availability::{self, Restated};
 use model::{EventId, SeatPlan, TierNo};
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
+
+/// Locks the lane of an event, if there is such an event, for a transaction that changes its terms. To be called before anything
+/// of the event is locked: a batch takes the lane first and looks at the event then, and so must everyone.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn lock_lane(transaction: &mut PgConnection, event: EventId) -> Result<(), sqlx::Error> {
+    availability::make_lane(transaction, event).await?;
+    availability::lock_lane(transaction, event).await
+}
 
 /// Writes what search is to show of an event's seats under the tiers and prices that `transaction` has just written.
 ///

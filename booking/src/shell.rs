@@ -1,10 +1,13 @@
 //! The lanes' shell: which lanes are loaded, their queues, and how a command finds its lane.
 //!
 //! Invariant: in this process an event has at most one lane task. A lane that ends closes its queue first and answers what is
-//! in it; a command that meets a closed queue waits for the end and starts the next lane. Every queue is bounded.
+//! in it; a command that meets a closed queue waits for the end and starts the next lane. Every queue is bounded. Who asks for
+//! events that do not exist takes no lane and next to nothing else.
 
+mod batch;
 mod changes;
 mod connection;
+mod lease;
 mod loaded;
 mod recall;
 mod rows;
@@ -19,26 +22,37 @@ use crate::lane::house::House;
 use crate::lane::{Command, Done, Refusal};
 use crate::plans::Plans;
 use crate::seats::board::Board;
-use model::{Currency, EventId};
+use connection::{ANSWER_MAX, Connection, within};
+use futures::TryFutureExt as _;
+use model::EventId;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_postgres::types::ToSql;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use connection::Connections;
+pub(crate) use lease::Lease;
 
 /// Lanes in memory at once; beyond it new events are busy until others go idle.
 const LANES_MAX: usize = 4_096;
+/// Look-ups of events without a lane at once, and those that may wait for theirs.
+const STRANGERS_AT_ONCE: usize = 2;
+const STRANGERS_WAITING_MAX: usize = 256;
+/// Answers about events without a lane kept, and for how long.
+const STRANGERS_KEPT_MAX: u64 = 16_384;
+const STRANGERS_KEPT: Duration = Duration::from_secs(2);
 
 /// A decided command, with what its answer is described by.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) done: Done,
     pub(crate) house: Arc<House>,
-    pub(crate) currency: Currency,
 }
 
 /// Why a command was not carried out.
@@ -48,7 +62,7 @@ pub(crate) enum Refused {
     Refusal(Refusal),
     /// There is no such event.
     NoSuchEvent,
-    /// The queue is full, or the server stops.
+    /// The queue is full, another process has the lane, or the server stops.
     Busy,
     /// The database failed us.
     Failed(Failure),
@@ -63,13 +77,13 @@ struct Queued {
 #[derive(Debug)]
 pub(crate) struct Lanes {
     settings: Settings,
-    /// Who holds the lanes' leases.
-    owner: String,
+    lease: Lease,
     connections: Connections,
     plans: Plans,
     clock: Clock,
     loaded: Mutex<HashMap<EventId, Handle>>,
     boards: Mutex<HashMap<EventId, Weak<Board>>>,
+    strangers: Strangers,
     tracker: TaskTracker,
     stop: CancellationToken,
 }
@@ -77,19 +91,36 @@ pub(crate) struct Lanes {
 #[derive(Clone, Debug)]
 struct Handle {
     queue: mpsc::Sender<Queued>,
+    /// The lane is this process's; else it is being loaded, or another's.
+    serves: Arc<AtomicBool>,
     ended: CancellationToken,
+}
+
+/// Events somebody asked for that have no lane here: which of them exist.
+#[derive(Debug)]
+struct Strangers {
+    exist: moka::future::Cache<EventId, bool>,
+    turns: Semaphore,
+    places: Semaphore,
+}
+
+impl Strangers {
+    fn new() -> Self {
+        let exist =
+            moka::future::Cache::builder().max_capacity(STRANGERS_KEPT_MAX).time_to_live(STRANGERS_KEPT).build();
+        Self { exist, turns: Semaphore::new(STRANGERS_AT_ONCE), places: Semaphore::new(STRANGERS_WAITING_MAX) }
+    }
 }
 
 impl Lanes {
     pub(crate) fn new(
         settings: Settings,
+        lease: Lease,
         (connections, clock, plans): (Connections, Clock, Plans),
-        tracker: TaskTracker,
-        stop: CancellationToken,
+        (tracker, stop): (TaskTracker, CancellationToken),
     ) -> Self {
-        let owner = format!("{}/{}", std::process::id(), uuid::Uuid::now_v7());
-        let (loaded, boards) = (Mutex::default(), Mutex::default());
-        Self { settings, owner, connections, plans, clock, loaded, boards, tracker, stop }
+        let (loaded, boards, strangers) = (Mutex::default(), Mutex::default(), Strangers::new());
+        Self { settings, lease, connections, plans, clock, loaded, boards, strangers, tracker, stop }
     }
 
     /// The database's clock.
@@ -98,8 +129,8 @@ impl Lanes {
     }
 
     /// Whether this process decides for the event.
-    pub(crate) fn is_loaded(&self, event: EventId) -> bool {
-        self.loaded.lock().contains_key(&event)
+    pub(crate) fn serves(&self, event: EventId) -> bool {
+        self.loaded.lock().get(&event).is_some_and(|handle| handle.serves.load(Ordering::Acquire))
     }
 
     /// Queues a command and waits for its answer. The command is carried out even if the wait is given up.
@@ -107,7 +138,7 @@ impl Lanes {
         let (reply, answer) = oneshot::channel();
         let mut queued = Queued { command, reply };
         loop {
-            let handle = self.handle(event).ok_or(Refused::Busy)?;
+            let handle = self.handle(event).await?;
             match handle.queue.try_send(queued) {
                 Ok(()) => return answer.await.unwrap_or(Err(Refused::Busy)),
                 Err(TrySendError::Full(_)) => {
@@ -122,24 +153,51 @@ impl Lanes {
         }
     }
 
-    fn handle(self: &Arc<Self>, event: EventId) -> Option<Handle> {
+    /// The event's lane, started if the event exists.
+    async fn handle(self: &Arc<Self>, event: EventId) -> Result<Handle, Refused> {
+        if let Some(handle) = self.loaded.lock().get(&event) {
+            return Ok(handle.clone());
+        }
+        if !self.exists(event).await? {
+            return Err(Refused::NoSuchEvent);
+        }
         let (handle, commands) = {
             let mut loaded = self.loaded.lock();
             if let Some(handle) = loaded.get(&event) {
-                return Some(handle.clone());
+                return Ok(handle.clone());
             }
             if loaded.len() >= LANES_MAX || self.stop.is_cancelled() {
-                return None;
+                return Err(Refused::Busy);
             }
             let (queue, commands) = mpsc::channel(self.settings.queue_max);
-            let handle = Handle { queue, ended: CancellationToken::new() };
+            let handle = Handle { queue, serves: Arc::default(), ended: CancellationToken::new() };
             loaded.insert(event, handle.clone());
             (handle, commands)
         };
         // Not under the lock: a runtime that shuts down drops the task here and now, and `Ending` takes the lock.
-        let ending = Ending { lanes: Arc::clone(self), event, ended: handle.ended.clone() };
+        let ending = Ending { lanes: Arc::clone(self), event, handle: handle.clone() };
         self.tracker.spawn(task::run(Arc::clone(self), event, commands, ending));
-        Some(handle)
+        Ok(handle)
+    }
+
+    /// Whether there is such an event; asked once for all who want to know, a few at a time, and remembered a while.
+    async fn exists(&self, event: EventId) -> Result<bool, Refused> {
+        let look = async {
+            let _place = self.strangers.places.try_acquire().map_err(|_| Refused::Busy)?;
+            let _turn = self.strangers.turns.acquire().await.map_err(|_| Refused::Busy)?;
+            let look = async {
+                let connection = self.connections.get().await?;
+                let Connection { client, statements, .. } = &connection;
+                let parameters: [&(dyn ToSql + Sync); 1] = [&event.0];
+                let found = client.query_opt(&statements.event_exists, &parameters).err_into::<Failure>();
+                let exists = within(ANSWER_MAX, found).await?.is_some();
+                self.connections.put_back(connection);
+                Ok(exists)
+            };
+            look.await.map_err(Refused::Failed)
+        };
+        let known = self.strangers.exist.try_get_with(event, look).await;
+        known.map_err(|refused: Arc<Refused>| refused.as_ref().clone())
     }
 
     /// The event's board if anyone holds it, else the one `make` makes.
@@ -161,13 +219,16 @@ impl Lanes {
         self.boards.lock().get(&event).and_then(Weak::upgrade)
     }
 
-    /// Waits until every lane has ended, then closes the connections. For after the stop, when no lane starts any more.
-    pub(crate) async fn close(&self) {
+    /// Keeps this process's lease until the stop, when no lane starts any more; then:
+    /// 1. every lane ends; 2. the lease is given up, and with it every lane; 3. the connections are closed.
+    pub(crate) async fn keep_lease(&self) {
+        self.lease.keep(&self.stop).await;
         loop {
             let running = self.loaded.lock().values().next().map(|handle| handle.ended.clone());
             let Some(ended) = running else { break };
             ended.cancelled().await;
         }
+        self.lease.give_up().await;
         self.connections.close();
     }
 }
@@ -176,13 +237,20 @@ impl Lanes {
 struct Ending {
     lanes: Arc<Lanes>,
     event: EventId,
-    ended: CancellationToken,
+    handle: Handle,
+}
+
+impl Ending {
+    /// Whether the lane is this process's from now on.
+    fn serves(&self, serves: bool) {
+        self.handle.serves.store(serves, Ordering::Release);
+    }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
         let handle = self.lanes.loaded.lock().remove(&self.event);
         drop(handle);
-        self.ended.cancel();
+        self.handle.ended.cancel();
     }
 }

@@ -11,5 +11,5 @@ mod text;
 pub use id::{ArtistId, EventId, HoldId, OrderId, PaymentId, TicketId, UserId, VenueId};
 pub use lsn::{Lsn, ParseLsnError};
 pub use money::{Currency, Money, ParseCurrencyError};
-pub use seat_plan::{LayoutHash, PlanError, Row, SEATS_MAX, Seat, SeatNo, SeatPlan, Section, TierNo};
+pub use seat_plan::{LayoutHash, PlanError, Row, SEATS_MAX, Seat, SeatNo, SeatPlan, Section, TIERS_MAX, TierNo};
 pub use text::is_one_line;

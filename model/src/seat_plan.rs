@@ -23,6 +23,9 @@ pub const SEATS_MAX: usize = 200_000;
 const NAME_CHARS_MAX: usize = 300;
 const LABEL_CHARS_MAX: usize = 100;
 
+/// The most tiers of a plan.
+pub const TIERS_MAX: usize = 256;
+
 /// A plan. `x` and `y` are in metres from the plan's top-left corner; the stage is at the top unless `stage` says otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,6 +95,9 @@ pub enum PlanError {
     /// No seat at all, or more than [`SEATS_MAX`].
     #[error("a plan has 1 to {SEATS_MAX} seats; this one has {0}")]
     Capacity(usize),
+    /// More than [`TIERS_MAX`] tiers.
+    #[error("a plan has at most {TIERS_MAX} tiers; this one has {0}")]
+    Tiers(usize),
     /// Seats are numbered 0, 1, 2 … in the order of the plan.
     #[error("{path}: seat_no is {found} where {expected} comes next")]
     Numbering {
@@ -169,6 +175,9 @@ impl SeatPlan {
         let capacity = self.capacity();
         if capacity == 0 || capacity > SEATS_MAX {
             return Err(PlanError::Capacity(capacity));
+        }
+        if self.tiers.len() > TIERS_MAX {
+            return Err(PlanError::Tiers(self.tiers.len()));
         }
         let sizes = [self.width, self.height].into_iter().chain(self.stage);
         if !sizes.into_iter().all(|metres| metres.is_finite() && metres >= 0.0) {

@@ -1,8 +1,11 @@
 //! An HTTP client as a visitor has one: cookies, or a bearer token, and an idempotency key where a call takes one.
 
+use crate::Database;
+use model::UserId;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -74,6 +77,31 @@ impl Client {
         let visitor = Self::new(&self.base);
         let session = visitor.post("/login", &json!({"email": email, "password": password})).await.expect(200);
         Self { token: Some(session["token"].as_str().unwrap().to_owned()), ..Self::new(&self.base) }
+    }
+
+    /// A new person with a session, made by SQL: without the time that a password's hash takes.
+    pub async fn with_session(base: &str, database: &Database) -> Self {
+        let user = UserId::new();
+        let account = "insert into account (user_id, email, name, password_hash) values ($1, $2, 'Buyer', '!')";
+        let email = format!("{user}@example.test");
+        database.connect().await.execute(account, &[&user.0, &email]).await.unwrap();
+        Self::session_of(user, base, database).await
+    }
+
+    /// Someone who is there, with a session made by SQL.
+    pub async fn session_of(user: UserId, base: &str, database: &Database) -> Self {
+        let token = format!("session-{}", Uuid::now_v7().simple());
+        let client = database.connect().await;
+        let session =
+            "insert into session (token_hash, user_id, expires_at) values ($1, $2, now() + interval '1 hour')";
+        client.execute(session, &[&Sha256::digest(&token).to_vec(), &user.0]).await.unwrap();
+        Self { token: Some(token), ..Self::new(base) }
+    }
+
+    /// The same person on another server.
+    #[must_use]
+    pub fn at(&self, base: &str) -> Self {
+        Self { token: self.token.clone(), ..Self::new(base) }
     }
 
     /// Where it visits.

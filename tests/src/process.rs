@@ -87,6 +87,16 @@ impl Process {
         self.end().await;
     }
 
+    /// Stops it where it stands, until [`Process::resume`].
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
     fn signal(&self, signal: &str) {
         let group = format!("-{}", self.child.id());
         // The shell's own: a small machine has no program of that name.

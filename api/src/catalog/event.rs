@@ -17,6 +17,7 @@ use search::document::{EventDocument, Presale, Status, Tier};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
+use std::collections::HashSet;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -249,6 +250,8 @@ async fn apply(
     refuse_boost(organizer, &body)?;
     let mut db = app.pool.acquire().await?;
     let mut transaction = db.begin().await?;
+    // The lane before the event, as the lane's own batches take them.
+    booking::lock_lane(&mut transaction, event_id).await?;
     let locked = record::lock(&mut transaction, event_id).await?;
     let Locked { organizer_id, version, mut fields } = locked.ok_or_else(no_such_event)?;
     if !organizer.owns(organizer_id) {
@@ -384,13 +387,17 @@ async fn settle(db: &mut PgConnection, body: &EventBody, fields: &mut Fields) ->
     let plan = plan.ok_or_else(|| Problem::invalid("layout_hash", "names no seat plan"))?;
     fields.capacity = i32::try_from(plan.capacity()).unwrap_or(i32::MAX);
     let tier_count = plan.tiers.len();
-    let mut seen = std::collections::HashSet::new();
+    let sold_as: HashSet<TierNo> = plan.seats().map(|(_, _, seat)| seat.tier).collect();
+    let mut seen = HashSet::new();
     for (i, tier) in body.tiers.iter().flatten().enumerate() {
         if usize::from(tier.tier) >= tier_count {
             return Err(Problem::invalid(
                 &format!("tiers[{i}].tier"),
                 format!("is below {tier_count}, the plan's tiers"),
             ));
+        }
+        if !sold_as.contains(&tier.tier) {
+            return Err(Problem::invalid(&format!("tiers[{i}].tier"), "is the tier of no seat on the plan"));
         }
         if !seen.insert(tier.tier) {
             return Err(Problem::invalid(&format!("tiers[{i}].tier"), "stands twice"));

@@ -43,7 +43,7 @@ impl Booking {
 
     /// The event's board. A lane keeps its own fresh; without a lane it is read anew every few seconds.
     async fn board(&self, event: EventId) -> Result<Arc<Board>, SeatsError> {
-        if self.lanes.is_loaded(event)
+        if self.lanes.serves(event)
             && let Some(board) = self.lanes.known_board(event)
         {
             return Ok(board);

@@ -112,9 +112,10 @@ impl Lane {
         }
     }
 
-    /// Whether a lapsed order can have its seats again. One whose buyer let them go cannot.
+    /// Whether a lapsed order can have its seats again. One whose buyer let them go cannot, nor one of another plan or currency.
     fn can_reclaim(&self, order: &LaneOrder) -> bool {
         order.hold.state == HoldState::Expired
+            && order.hold.basis == *self.basis()
             && order.hold.seats.iter().all(|seat| self.is_free(*seat))
             && self.within_limit(order.hold.buyer, order.hold.seats.len()).is_ok()
     }

@@ -6,6 +6,7 @@ use super::{Closed, Hold, Lane, Moment, Refusal};
 use crate::reservation::{Ask, BestAvailable, HoldState};
 use jiff::Timestamp;
 use model::{HoldId, SEATS_MAX, SeatNo, UserId};
+use std::sync::Arc;
 
 /// Hopeless asks remembered; a storm asks few different things.
 const HOPELESS_MAX: usize = 1_024;
@@ -30,6 +31,7 @@ impl Lane {
             expires_at: self.expiry_from(moment.now),
             extended: false,
             state: HoldState::Held,
+            basis: Arc::clone(self.basis()),
         })
     }
 

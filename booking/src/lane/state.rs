@@ -6,7 +6,7 @@ use super::best::Hint;
 use super::bits::Bits;
 use super::fact::Fact;
 use super::house::House;
-use super::{Attempt, AttemptState, Hold, LaneOrder, Terms};
+use super::{Attempt, AttemptState, Basis, Hold, LaneOrder, Terms};
 use crate::order::OrderState;
 use crate::reservation::{BestAvailable, HoldState};
 use crate::seats::SeatState;
@@ -23,6 +23,7 @@ const ORDERS_MAX: usize = 4_096;
 pub(crate) struct Lane {
     house: Arc<House>,
     terms: Terms,
+    basis: Arc<Basis>,
     /// Whose each seat is.
     seats: Vec<SeatState>,
     free: Bits,
@@ -49,8 +50,10 @@ impl Lane {
     /// An event nobody has booked.
     pub(crate) fn new(house: Arc<House>, terms: Terms) -> Self {
         let capacity = house.capacity();
+        let basis = Arc::new(Basis { layout: house.layout.clone(), currency: terms.currency });
         let mut lane = Self {
             terms,
+            basis,
             seats: vec![SeatState::Closed; capacity],
             free: Bits::new(capacity),
             row_free: vec![0; house.rows.len()],
@@ -119,6 +122,7 @@ impl Lane {
                     expires_at: *expires_at,
                     extended: false,
                     state: HoldState::Held,
+                    basis: Arc::clone(&self.basis),
                 };
                 self.buyers.entry(*buyer).or_default().seats += count(&hold);
                 self.restore_hold(hold);
@@ -278,6 +282,11 @@ impl Lane {
 
     pub(crate) fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    /// The plan and currency the event sells under now.
+    pub(crate) fn basis(&self) -> &Arc<Basis> {
+        &self.basis
     }
 
     /// Every seat's state, by number.

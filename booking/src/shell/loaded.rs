@@ -3,13 +3,13 @@
 //! What is read after the epoch moved can only be changed by us, so the reads need no common snapshot. The terms can change
 //! under them; then the lane's `terms` number has moved and the first batch is fenced out.
 
-use super::connection::Connection;
-use super::recall::Recalled;
+use super::connection::{Connection, Stalled};
+use super::recall::{Asked, RECALLED_MAX, Recalled};
 use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::lane::fact::RequestHash;
 use crate::lane::house::House;
-use crate::lane::{Attempt, AttemptState, Hold, Lane, LaneOrder, Terms};
+use crate::lane::{Attempt, AttemptState, Basis, Done, Hold, Lane, LaneOrder, Terms};
 use crate::order::OrderState;
 use crate::plans::Plans;
 use crate::reservation::HoldState;
@@ -18,11 +18,10 @@ use jiff::Timestamp;
 use model::{EventId, HoldId, OrderId, PaymentId, SeatNo, TierNo, UserId};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
-
-/// Keys of past requests read at the start.
-const RECENT_MAX: i64 = 50_000;
 
 /// Where a lane stands: what the next batch must follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +45,9 @@ pub(super) enum LoadError {
     /// There is no such event.
     #[error("there is no such event")]
     NoSuchEvent,
+    /// Another process has the lane, and so long a lease.
+    #[error("another process serves the event")]
+    Elsewhere { left: Duration },
     /// The database failed us.
     #[error("load a lane")]
     Failed(#[from] Failure),
@@ -54,6 +56,12 @@ pub(super) enum LoadError {
 impl From<tokio_postgres::Error> for LoadError {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Failed(error.into())
+    }
+}
+
+impl From<Stalled> for LoadError {
+    fn from(stalled: Stalled) -> Self {
+        Self::Failed(stalled.into())
     }
 }
 
@@ -66,19 +74,21 @@ pub(super) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Takes the lane over and reads its state.
+    /// Takes the lane over, if nobody else has it, and reads its state.
     pub(super) async fn take(&self, owner: &str, clock: &Clock) -> Result<(Place, Lane), LoadError> {
         let Connection { client, statements, .. } = self.connection;
-        client.execute(&statements.lane_make, &[&self.event.0]).await?;
-        let row = client.query_opt(&statements.lane_take, &[&self.event.0, &owner]).await?;
-        let row = row.ok_or(LoadError::NoSuchEvent)?;
+        let mut row = client.query_opt(&statements.lane_take, &[&self.event.0, &owner]).await?;
+        if row.is_none() && client.execute(&statements.lane_make, &[&self.event.0]).await? == 1 {
+            row = client.query_opt(&statements.lane_take, &[&self.event.0, &owner]).await?;
+        }
+        let Some(row) = row else { return Err(self.elsewhere().await?) };
         clock.set(row.try_get(4)?);
         let place =
             Place { epoch: row.try_get(0)?, seq: row.try_get(1)?, head: row.try_get(2)?, terms: row.try_get(3)? };
         let (house, terms) = self.terms().await?;
         let mut lane = Lane::new(house, terms);
         let holds = client.query(&statements.hold_live, &[&self.event.0]).await?;
-        let holds = holds.iter().map(hold).collect::<Result<Vec<_>, _>>()?;
+        let holds = holds.iter().map(|row| hold(row, lane.basis())).collect::<Result<Vec<_>, _>>()?;
         let ids: Vec<Uuid> = holds.iter().map(|hold| hold.id.0).collect();
         for row in client.query(&statements.quota_all, &[&self.event.0]).await? {
             lane.restore_quota(UserId(row.try_get(0)?), u32::try_from(row.try_get::<_, i32>(1)?).unwrap_or_default());
@@ -89,10 +99,26 @@ impl Source<'_> {
         for row in client.query(&statements.claim_sold, &[&self.event.0]).await? {
             lane.restore_sold(seat_no(row.try_get(0)?));
         }
-        for order in self.orders(Vec::new(), ids).await? {
+        for order in self.orders(&lane, Vec::new(), ids).await? {
             lane.adopt(order);
         }
         Ok((place, lane))
+    }
+
+    /// Why the lane could not be taken.
+    async fn elsewhere(&self) -> Result<LoadError, LoadError> {
+        let Connection { client, statements, .. } = self.connection;
+        let row = client.query_opt(&statements.lane_left, &[&self.event.0]).await?.ok_or(LoadError::NoSuchEvent)?;
+        // Nothing left: its owner has gone since.
+        let left_ms = u64::try_from(row.try_get::<_, Option<i64>>(0)?.unwrap_or_default()).unwrap_or_default();
+        Ok(LoadError::Elsewhere { left: Duration::from_millis(left_ms) })
+    }
+
+    /// Gives the lane up, if it is still ours.
+    pub(super) async fn give_up(&self, epoch: i64, owner: &str) -> Result<(), LoadError> {
+        let Connection { client, statements, .. } = self.connection;
+        client.execute(&statements.lane_give_up, &[&self.event.0, &epoch, &owner]).await?;
+        Ok(())
     }
 
     /// Where the lane stands now, whoever has it: epoch, seq, terms.
@@ -131,7 +157,12 @@ impl Source<'_> {
     }
 
     /// Orders by their ids or their holds', with their attempts.
-    pub(super) async fn orders(&self, orders: Vec<Uuid>, holds: Vec<Uuid>) -> Result<Vec<LaneOrder>, LoadError> {
+    pub(super) async fn orders(
+        &self,
+        lane: &Lane,
+        orders: Vec<Uuid>,
+        holds: Vec<Uuid>,
+    ) -> Result<Vec<LaneOrder>, LoadError> {
         if orders.is_empty() && holds.is_empty() {
             return Ok(Vec::new());
         }
@@ -140,7 +171,8 @@ impl Source<'_> {
         for row in client.query(&statements.order_find, &[&self.event.0, &orders, &holds]).await? {
             let order = OrderId(row.try_get("order_id")?);
             let state = OrderState::parse(row.try_get("order_state")?).ok_or_else(|| unreadable("orders.state"))?;
-            found.insert(order, LaneOrder { order, hold: hold(&row)?, state, attempts: Vec::new() });
+            let hold = hold(&row, lane.basis())?;
+            found.insert(order, LaneOrder { order, hold, state, attempts: Vec::new() });
         }
         let ids: Vec<Uuid> = found.keys().map(|order| order.0).collect();
         for row in client.query(&statements.payment_find, &[&self.event.0, &ids]).await? {
@@ -156,25 +188,41 @@ impl Source<'_> {
         Ok(found.into_values().collect())
     }
 
-    /// Requests of the last day, newest first.
-    pub(super) async fn recent(&self) -> Result<Vec<Recalled>, LoadError> {
+    /// Requests of the last day, of each kind oldest first.
+    pub(super) async fn recent(&self, lane: &Lane) -> Result<Vec<Recalled>, LoadError> {
         let Connection { client, statements, .. } = self.connection;
-        let rows = client.query(&statements.hold_recent, &[&self.event.0, &RECENT_MAX]).await?;
-        rows.iter().map(recalled).collect()
+        let max = i64::try_from(RECALLED_MAX).map_err(Failure::new)?;
+        let holds = client.query(&statements.hold_recent, &[&self.event.0, &max]).await?;
+        let attempts = client.query(&statements.payment_recent, &[&self.event.0, &max]).await?;
+        let holds = holds.iter().rev().map(|row| reserved(row, lane.basis()));
+        holds.chain(attempts.iter().rev().map(bought)).collect()
     }
 
     /// Requests made before under these keys.
-    pub(super) async fn by_keys(&self, keys: Vec<(UserId, String)>) -> Result<Vec<Recalled>, LoadError> {
+    pub(super) async fn by_keys(&self, lane: &Lane, keys: &[(UserId, String)]) -> Result<Vec<Recalled>, LoadError> {
         let Connection { client, statements, .. } = self.connection;
         let chunks = keys.chunks(4_096).map(|keys| {
             let (users, keys): (Vec<Uuid>, Vec<&str>) = keys.iter().map(|(user, key)| (user.0, key.as_str())).unzip();
-            async move { client.query(&statements.hold_by_key, &[&self.event.0, &users, &keys]).await }
+            async move {
+                let parameters: [&(dyn ToSql + Sync); 3] = [&self.event.0, &users, &keys];
+                let holds = client.query(&statements.hold_by_key, &parameters);
+                futures::try_join!(holds, client.query(&statements.payment_by_key, &parameters))
+            }
         });
-        try_join_all(chunks).await?.iter().flatten().map(recalled).collect()
+        let mut found = Vec::new();
+        for (holds, attempts) in try_join_all(chunks).await? {
+            for row in &holds {
+                found.push(reserved(row, lane.basis())?);
+            }
+            for row in &attempts {
+                found.push(bought(row)?);
+            }
+        }
+        Ok(found)
     }
 }
 
-fn hold(row: &Row) -> Result<Hold, LoadError> {
+fn hold(row: &Row, now: &Arc<Basis>) -> Result<Hold, LoadError> {
     Ok(Hold {
         id: HoldId(row.try_get("hold_id")?),
         buyer: UserId(row.try_get("user_id")?),
@@ -183,11 +231,22 @@ fn hold(row: &Row) -> Result<Hold, LoadError> {
         expires_at: row.try_get("expires_at")?,
         extended: row.try_get("extended")?,
         state: HoldState::parse(row.try_get("state")?).ok_or_else(|| unreadable("hold.state"))?,
+        basis: basis(row, now)?,
     })
 }
 
-/// A past request with the answer it got first.
-fn recalled(row: &Row) -> Result<Recalled, LoadError> {
+/// What a hold was made under; most often what its event sells under now.
+fn basis(row: &Row, now: &Arc<Basis>) -> Result<Arc<Basis>, LoadError> {
+    let (layout, currency): (&str, &str) = (row.try_get("layout_hash")?, row.try_get("currency")?);
+    let currency = currency.parse().map_err(Failure::new)?;
+    if layout == now.layout && currency == now.currency {
+        return Ok(Arc::clone(now));
+    }
+    Ok(Arc::new(Basis { layout: layout.to_owned(), currency }))
+}
+
+/// A past request for seats with the answer it got first.
+fn reserved(row: &Row, now: &Arc<Basis>) -> Result<Recalled, LoadError> {
     let request: [u8; 32] =
         row.try_get::<_, Vec<u8>>("request_hash")?.try_into().map_err(|_| unreadable("hold.request_hash"))?;
     let buyer = UserId(row.try_get("user_id")?);
@@ -195,8 +254,8 @@ fn recalled(row: &Row) -> Result<Recalled, LoadError> {
     Ok(Recalled {
         buyer,
         key: row.try_get("idem_key")?,
-        request: RequestHash(request),
-        hold: Hold {
+        asked: Asked::Reserve(RequestHash(request)),
+        done: Done::Held(Hold {
             id: HoldId(row.try_get("hold_id")?),
             buyer,
             seats: row.try_get::<_, Vec<i32>>("seat_nos")?.into_iter().map(seat_no).collect(),
@@ -204,8 +263,15 @@ fn recalled(row: &Row) -> Result<Recalled, LoadError> {
             expires_at,
             extended: false,
             state: HoldState::Held,
-        },
+            basis: basis(row, now)?,
+        }),
     })
+}
+
+/// A past request to buy with the attempt it got first.
+fn bought(row: &Row) -> Result<Recalled, LoadError> {
+    let done = Done::Checkout { order: OrderId(row.try_get(2)?), payment: PaymentId(row.try_get(3)?) };
+    Ok(Recalled { buyer: UserId(row.try_get(0)?), key: row.try_get(1)?, asked: Asked::Buy, done })
 }
 
 fn seat_no(number: i32) -> SeatNo {

@@ -1,6 +1,7 @@
 //! Rows as columns: what a statement's arrays are made of, and how the lane's words are spelt in the tables.
 
 use super::changes::{ClaimChange, NewHold};
+use crate::lane::Basis;
 use crate::lane::house::House;
 use crate::reservation::HoldState;
 use jiff::Timestamp;
@@ -46,7 +47,7 @@ impl HoldRows {
         rows
     }
 
-    pub(super) fn parameters(self, seq: i64) -> Parameters {
+    pub(super) fn parameters(self, seq: i64, basis: &Basis) -> Parameters {
         vec![
             Box::new(seq),
             Box::new(self.ids),
@@ -59,6 +60,8 @@ impl HoldRows {
             Box::new(self.states),
             Box::new(self.first_expires),
             Box::new(self.extended),
+            Box::new(basis.layout.clone()),
+            Box::new(basis.currency.to_string()),
         ]
     }
 }

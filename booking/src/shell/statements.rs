@@ -23,13 +23,13 @@ macro_rules! statements {
 
 statements! {
     /// The fence: nobody else took the lane, no batch came between, the terms are those decided on.
-    advance: "update lane set seq = $4::bigint, head = $5, lease_until = clock_timestamp() + interval '30 seconds'
+    advance: "update lane set seq = $4::bigint, head = $5
         where event_id = $1 and epoch = $2 and seq = $4::bigint - 1 and terms = $3 returning clock_timestamp()";
     log: "insert into lane_log (event_id, seq, epoch, payload, prev_hash, hash) values ($1, $2, $3, $4, $5, $6)";
     hold_insert: "insert into hold (event_id, hold_id, user_id, seq, idem_key, request_hash, seat_nos, prices, total, state,
-            first_expires_at, expires_at, extended)
+            first_expires_at, expires_at, extended, layout_hash, currency)
         select $1, u.hold_id, u.user_id, $2, u.idem_key, u.request_hash, u.seat_nos::integer[], u.prices::bigint[], u.total,
-            u.state, u.first_expires_at, coalesce(u.extended_to, u.first_expires_at), u.extended_to is not null
+            u.state, u.first_expires_at, coalesce(u.extended_to, u.first_expires_at), u.extended_to is not null, $13, $14
         from unnest($3::uuid[], $4::uuid[], $5::text[], $6::bytea[], $7::text[], $8::text[], $9::bigint[], $10::text[],
             $11::timestamptz[], $12::timestamptz[])
             as u (hold_id, user_id, idem_key, request_hash, seat_nos, prices, total, state, first_expires_at, extended_to)";
@@ -81,27 +81,46 @@ statements! {
             seats_left = excluded.seats_left, price_min = excluded.price_min
         where availability.version < excluded.version";
     lane_make: "insert into lane (event_id) select event_id from event where event_id = $1 on conflict do nothing";
-    lane_take: "update lane set epoch = epoch + 1, owner = $2, lease_until = clock_timestamp() + interval '30 seconds'
-        where event_id = $1 returning epoch, seq, head, terms, clock_timestamp()";
+    lane_take: "update lane l set epoch = epoch + 1, owner = $2 where event_id = $1 and (owner is null or owner = $2
+            or not exists (select from lane_owner o where o.owner = l.owner and o.lease_until > clock_timestamp()))
+        returning epoch, seq, head, terms, clock_timestamp()";
+    /// How many milliseconds the lane's owner has left.
+    lane_left: "select ceil(extract(epoch from o.lease_until - clock_timestamp()) * 1000)::bigint
+        from lane l left join lane_owner o using (owner) where l.event_id = $1";
+    lane_give_up: "update lane set owner = null where event_id = $1 and epoch = $2 and owner = $3";
+    /// Nobody reads the leases of processes that ended long ago.
+    lease_renew: "with forgotten as (delete from lane_owner where owner <> $1 and lease_until < clock_timestamp() - interval '1 hour')
+        insert into lane_owner (owner, lease_until) values ($1, clock_timestamp() + make_interval(secs => $2))
+        on conflict (owner) do update set lease_until = excluded.lease_until";
+    lease_end: "delete from lane_owner where owner = $1";
+    event_exists: "select from event where event_id = $1";
     lane_look: "select epoch, seq, terms from lane where event_id = $1";
     event_terms: "select slot, layout_hash, capacity, currency, sale_opens_at, sale_closes_at, hold_ttl_s, buyer_limit, status
         from event where event_id = $1";
     event_tiers: "select tier, price from event_tier where event_id = $1";
     layout_plan: "select plan from layout where layout_hash = $1";
-    hold_live: "select hold_id, user_id, seat_nos, prices, expires_at, extended, state from hold
+    hold_live: "select hold_id, user_id, seat_nos, prices, expires_at, extended, state, layout_hash, currency from hold
         where event_id = $1 and state = 'held' order by hold_id";
-    hold_recent: "select user_id, idem_key, request_hash, hold_id, seat_nos, prices, first_expires_at from hold
-        where event_id = $1 and created_at > clock_timestamp() - interval '24 hours' order by created_at desc limit $2";
-    hold_by_key: "select h.user_id, h.idem_key, h.request_hash, h.hold_id, h.seat_nos, h.prices, h.first_expires_at from hold h
-        join unnest($2::uuid[], $3::text[]) as u (user_id, idem_key) on h.user_id = u.user_id and h.idem_key = u.idem_key
+    hold_recent: "select user_id, idem_key, request_hash, hold_id, seat_nos, prices, first_expires_at, layout_hash, currency
+        from hold where event_id = $1 and created_at > clock_timestamp() - interval '24 hours' order by created_at desc limit $2";
+    hold_by_key: "select h.user_id, h.idem_key, h.request_hash, h.hold_id, h.seat_nos, h.prices, h.first_expires_at,
+            h.layout_hash, h.currency
+        from hold h join unnest($2::uuid[], $3::text[]) as u (user_id, idem_key) on h.user_id = u.user_id and h.idem_key = u.idem_key
         where h.event_id = $1";
     claim_sold: "select seat_no from claim where event_id = $1 and kind = 1";
     quota_all: "select user_id, seats from buyer_quota where event_id = $1 and seats > 0";
     order_find: "select o.order_id, o.state as order_state, h.hold_id, h.user_id, h.seat_nos, h.prices, h.expires_at, h.extended,
-            h.state from orders o join hold h on h.event_id = o.event_id and h.hold_id = o.hold_id
+            h.state, h.layout_hash, h.currency
+        from orders o join hold h on h.event_id = o.event_id and h.hold_id = o.hold_id
         where o.event_id = $1 and (o.order_id = any($2) or o.hold_id = any($3))";
     payment_find: "select order_id, payment_id, idem_key, state from payment
         where event_id = $1 and order_id = any($2) order by order_id, payment_id";
+    payment_recent: "select o.user_id, p.idem_key, p.order_id, p.payment_id
+        from payment p join orders o on o.event_id = p.event_id and o.order_id = p.order_id
+        where p.event_id = $1 and p.created_at > clock_timestamp() - interval '24 hours' order by p.created_at desc limit $2";
+    payment_by_key: "select o.user_id, p.idem_key, p.order_id, p.payment_id from unnest($2::uuid[], $3::text[]) as u (user_id, idem_key)
+        join orders o on o.event_id = $1 and o.user_id = u.user_id
+        join payment p on p.event_id = $1 and p.order_id = o.order_id and p.idem_key = u.idem_key";
 }
 
 impl std::fmt::Debug for Statements {

@@ -3,7 +3,7 @@
 //! Nothing is acknowledged before `write` returns. A statement that touched other rows than expected undoes the batch.
 
 use super::changes::Changes;
-use super::connection::Connection;
+use super::connection::{Connection, Stalled};
 use super::loaded::Place;
 use super::rows::{ClaimRows, HoldRows, write_code};
 use crate::lane::Lane;
@@ -30,6 +30,9 @@ pub(super) enum WriteError {
     /// The connection failed: the batch may have been written.
     #[error("write a batch")]
     Unknown(#[source] Error),
+    /// The server fell silent: the batch may have been written.
+    #[error("write a batch")]
+    Stalled(#[from] Stalled),
     /// The facts are no JSON; cannot happen.
     #[error("write a batch")]
     Encode(#[from] serde_json::Error),
@@ -56,7 +59,7 @@ pub(super) async fn write(
         let begin = connection.client.batch_execute("begin").boxed();
         let advance = advance(&batch, place, &next);
         batch.log(place, &next, &payload);
-        batch.holds(&changes, next.seq);
+        batch.holds(&changes, lane, next.seq);
         batch.orders(&changes, lane);
         batch.claims(&changes, lane, next.seq);
         batch.steps(&changes);
@@ -64,11 +67,12 @@ pub(super) async fn write(
         // Polled in this order, so sent in this order, before any answer is waited for.
         let (started, clock, counted) = futures::join!(begin, advance, try_join_all(batch.sent));
         started?;
-        let clock = clock?;
+        // First the fence: what a batch of another's lane trips over after it says nothing more.
+        let clock = clock?.ok_or(WriteError::Moved)?;
         if counted?.contains(&false) {
             return Err(WriteError::Moved);
         }
-        clock.ok_or(WriteError::Moved)?
+        clock
     };
     connection.client.batch_execute("commit").await.map_err(WriteError::Unknown)?;
     Ok((next, clock))
@@ -132,10 +136,10 @@ impl<'a> Batch<'a> {
         self.push(statement, 1, parameters);
     }
 
-    fn holds(&mut self, changes: &Changes, seq: i64) {
+    fn holds(&mut self, changes: &Changes, lane: &Lane, seq: i64) {
         let statements = &self.connection.statements;
         let count = changes.holds_new.len();
-        self.push(&statements.hold_insert, count, HoldRows::of(&changes.holds_new).parameters(seq));
+        self.push(&statements.hold_insert, count, HoldRows::of(&changes.holds_new).parameters(seq, lane.basis()));
         let ids: Vec<Uuid> = changes.holds.keys().map(|hold| hold.0).collect();
         let states: Vec<Option<&'static str>> =
             changes.holds.values().map(|change| change.state.map(HoldState::as_str)).collect();

@@ -35,7 +35,18 @@ pub(crate) async fn claims(connection: &mut PgConnection, event: EventId) -> sql
 
 /// Makes the lane when there is none, so that its terms have a version.
 pub(crate) async fn make_lane(connection: &mut PgConnection, event: EventId) -> sqlx::Result<()> {
-    sqlx::query!("insert into lane (event_id) values ($1) on conflict do nothing", event.0).execute(connection).await?;
+    let statement = sqlx::query!(
+        "insert into lane (event_id) select event_id from event where event_id = $1 on conflict do nothing",
+        event.0
+    );
+    statement.execute(connection).await?;
+    Ok(())
+}
+
+/// Keeps every batch out until the transaction ends.
+pub(crate) async fn lock_lane(connection: &mut PgConnection, event: EventId) -> sqlx::Result<()> {
+    let statement = sqlx::query!("select seq from lane where event_id = $1 for no key update", event.0);
+    statement.fetch_optional(connection).await?;
     Ok(())
 }
 

@@ -18,10 +18,8 @@ pub(crate) struct HoldRow {
 /// A buyer's holds of an event that are live by the database's clock, oldest first.
 pub(crate) async fn live(connection: &mut PgConnection, buyer: UserId, event: EventId) -> sqlx::Result<Vec<HoldRow>> {
     let rows = sqlx::query!(
-        "select h.hold_id, h.seat_nos, h.prices, h.expires_at, e.layout_hash, e.currency
-        from hold h join event e using (event_id)
-        where h.event_id = $1 and h.user_id = $2 and h.state = 'held' and h.expires_at > clock_timestamp()
-        order by h.hold_id",
+        "select hold_id, seat_nos, prices, expires_at, layout_hash, currency from hold
+        where event_id = $1 and user_id = $2 and state = 'held' and expires_at > clock_timestamp() order by hold_id",
         event.0,
         buyer.0
     )

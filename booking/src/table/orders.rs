@@ -27,8 +27,8 @@ pub(crate) struct OrderRow {
 pub(crate) async fn by_id(connection: &mut PgConnection, order: OrderId) -> Result<Option<OrderRow>, Failure> {
     let row = sqlx::query!(
         "select o.event_id, o.hold_id, o.user_id, o.state, o.total, o.currency, o.expires_at, o.created_at,
-            h.seat_nos, h.prices, e.layout_hash
-        from orders o join hold h using (event_id, hold_id) join event e using (event_id)
+            h.seat_nos, h.prices, h.layout_hash
+        from orders o join hold h using (event_id, hold_id)
         where o.order_id = $1",
         order.0
     )

@@ -2,8 +2,11 @@
 //!
 //! What the lane decides is also looked up in the tables, and `lane_log` must chain without a gap after every test.
 
+mod lease;
 mod payments;
 mod seat_map;
+mod silence;
+mod strangers;
 mod trouble;
 
 use booking::{Ask, BestAvailable, Booking, Closed, Reservation, ReserveError, ReserveRequest, Settings};
@@ -26,9 +29,29 @@ impl Core {
     pub(crate) async fn of(listing: Listing) -> Self {
         let database = Database::migrated().await;
         listing.insert(&database).await;
+        let settings = Settings::new(database.url.as_str());
+        Self::with(database, listing, settings).await
+    }
+
+    /// Over a listing that is there, with settings of its own.
+    pub(crate) async fn with(database: Database, listing: Listing, settings: Settings) -> Self {
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-        let booking = open(&database, &tracker, &stop).await;
+        let settings = Settings { sweep_s: 1, ..settings };
+        let booking = Booking::open(settings, database.pool().await, tracker.clone(), stop.clone()).await.unwrap();
         Self { database, booking, listing, tracker, stop }
+    }
+
+    /// Another core on the same database, as another process has one.
+    pub(crate) async fn another(&self) -> Self {
+        Self::with(self.database.clone(), self.listing.clone(), Settings::new(self.database.url.as_str())).await
+    }
+
+    /// Stops in order.
+    pub(crate) async fn stopped(self) -> (Database, Listing) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+        (self.database, self.listing)
     }
 
     /// 30 seats at 50 USD, eight a buyer.
@@ -38,12 +61,9 @@ impl Core {
 
     /// The same database under a new core, as after a restart.
     pub(crate) async fn restarted(self) -> Self {
-        self.stop.cancel();
-        self.tracker.close();
-        self.tracker.wait().await;
-        let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-        let booking = open(&self.database, &tracker, &stop).await;
-        Self { booking, tracker, stop, ..self }
+        let (database, listing) = self.stopped().await;
+        let settings = Settings::new(database.url.as_str());
+        Self::with(database, listing, settings).await
     }
 
     pub(crate) fn event(&self) -> EventId {
@@ -84,11 +104,6 @@ impl Core {
             using (event_id, hold_id) where h.event_id = q.event_id and h.user_id = q.user_id)";
         assert_eq!(self.number(quotas).await, 0, "a quota does not follow the claims");
     }
-}
-
-async fn open(database: &Database, tracker: &TaskTracker, stop: &CancellationToken) -> Booking {
-    let settings = Settings { sweep_s: 1, ..Settings::new(database.url.as_str()) };
-    Booking::open(settings, database.pool().await, tracker.clone(), stop.clone()).await.unwrap()
 }
 
 pub(crate) fn numbers(reservation: &Reservation) -> Vec<SeatNo> {

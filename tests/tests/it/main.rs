@@ -8,6 +8,8 @@ mod booking_core;
 mod browser;
 mod catalog_input;
 mod demo;
+mod event_terms;
+mod gateways;
 mod harness;
 mod indexer_cases;
 mod indexer_kill;

@@ -139,6 +139,28 @@ async fn a_late_payment_is_let_go_when_the_seats_are_gone() {
 }
 
 #[tokio::test]
+async fn a_late_payment_is_let_go_when_plan_or_currency_are_others() {
+    let other_plan = "insert into layout (layout_hash, name, capacity, plan) select encode(sha256(convert_to(p, 'UTF8')), 'hex'), 'Other', 10,
+            convert_to(p, 'UTF8') from (select replace(convert_from(plan, 'UTF8'), 'Stalls', 'Gallery') p from layout) l;
+        update event set layout_hash = (select layout_hash from layout where name = 'Other')";
+    for change in [other_plan, "update event set currency = 'EUR'"] {
+        let (core, buyer, checkout) = expired().await;
+        let first = core.seats(buyer, &[0, 1], "k").await.unwrap();
+        core.database.connect().await.batch_execute(change).await.unwrap();
+        core.report("p1", Report::Authorized).await;
+        assert_eq!(core.state(checkout.order.order_id).await, OrderState::Voided, "{change}");
+        assert_eq!(core.effects().await, [(EffectTopic::Void, "p1".into())]);
+        assert_eq!(core.number("select count(*) from claim").await, 0);
+        let order = core.booking.order(checkout.order.order_id).await.unwrap().unwrap();
+        assert_eq!(order.seats, first.seats, "an order tells its seats by the plan it was made under");
+        assert_eq!(core.seats(buyer, &[0, 1], "k").await.unwrap(), first, "and a repeat answers the same");
+        core.audit().await;
+        let core = core.restarted().await;
+        assert_eq!(core.seats(buyer, &[0, 1], "k").await.unwrap(), first);
+    }
+}
+
+#[tokio::test]
 async fn a_payment_of_what_its_buyer_let_go_is_let_go() {
     let core = Core::new().await;
     let buyer = core.buyer().await;
@@ -160,9 +182,33 @@ async fn what_costs_nothing_is_had_at_once() {
     let buyer = core.buyer().await;
     core.best(buyer, 3, "k").await.unwrap();
     let checkout = core.checkout(buyer, "pay").await;
-    assert_eq!((checkout.order.state, checkout.payment.state), (OrderState::Captured, PaymentState::Captured));
+    assert_eq!((checkout.order.state, &checkout.payment.state), (OrderState::Captured, &PaymentState::Captured));
     assert_eq!(checkout.order.tickets.len(), 3);
     assert_eq!(core.number("select count(*) from outbox").await, 0);
+    assert_eq!(core.checkout(buyer, "pay").await, checkout, "a repeat that names no hold");
+    core.best(buyer, 1, "more").await.unwrap();
+    assert_eq!(core.checkout(buyer, "pay").await, checkout, "also with other seats in hand");
+    core.booking.release(buyer, core.event()).await.unwrap();
+    core.audit().await;
+    let core = core.restarted().await;
+    assert_eq!(core.checkout(buyer, "pay").await, checkout, "also when the lane was loaded anew");
+}
+
+#[tokio::test]
+async fn a_key_stands_for_one_request_whatever_it_asks() {
+    let core = Core::new().await;
+    let buyer = core.buyer().await;
+    let held = core.best(buyer, 1, "seats").await.unwrap();
+    let buy = async |core: &Core, key: &str| core.booking.buy(buyer, core.event(), None, key).await;
+    assert!(matches!(buy(&core, "seats").await, Err(booking::BuyError::KeyReused)));
+    let checkout = buy(&core, "money").await.unwrap();
+    assert!(matches!(core.best(buyer, 1, "money").await, Err(booking::ReserveError::KeyReused)));
+    let core = core.restarted().await;
+    assert!(matches!(buy(&core, "seats").await, Err(booking::BuyError::KeyReused)));
+    assert!(matches!(core.best(buyer, 1, "money").await, Err(booking::ReserveError::KeyReused)));
+    assert_eq!(buy(&core, "money").await.unwrap(), checkout);
+    assert_eq!(core.best(buyer, 1, "seats").await.unwrap(), held);
+    assert_eq!(core.number("select count(*) from hold").await + core.number("select count(*) from payment").await, 2);
     core.audit().await;
 }
 

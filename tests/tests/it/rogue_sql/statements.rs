@@ -12,9 +12,10 @@ pub(super) const RESALE: &str = "
     update orders set state = 'refunding' where order_id = '{sold_order}';
     update ticket set state = 'void' where order_id = '{sold_order}';
     delete from claim where order_id = '{sold_order}' and kind = 1;
-    insert into hold (event_id, hold_id, user_id, seq, idem_key, request_hash, seat_nos, prices, total, first_expires_at, expires_at)
-    values ('{event}', '{new}', '{other}', {seq}, 'again', sha256('x'), '{0}', '{5000}', 5000, now() + interval '1 minute',
-        now() + interval '1 minute');
+    insert into hold (event_id, hold_id, user_id, seq, idem_key, request_hash, seat_nos, prices, total, first_expires_at, expires_at,
+        layout_hash, currency)
+    select event_id, '{new}', '{other}', {seq}, 'again', sha256('x'), '{0}', '{5000}', 5000, now() + interval '1 minute',
+        now() + interval '1 minute', layout_hash, currency from event;
     insert into orders (event_id, order_id, hold_id, user_id, currency, total, expires_at)
     values ('{event}', '{new}', '{new}', '{other}', 'USD', 5000, now());
     update orders set state = 'authorized' where order_id = '{new}';
@@ -94,8 +95,12 @@ pub(super) const WRONG: &[Wrong] = &[
     ("a cheaper hold", "update hold set total = 1 where hold_id = '{bare_hold}'", "a hold cannot go"),
     ("more time without saying so", "update hold set expires_at = expires_at + interval '1 hour' where hold_id = '{bare_hold}'", "a hold cannot go"),
     ("more time twice", "update hold set expires_at = expires_at + interval '1 hour', extended = true where hold_id = '{bare_hold}'; update hold set expires_at = expires_at + interval '1 hour' where hold_id = '{bare_hold}'", "a hold cannot go"),
-    ("a key used twice", "insert into hold (event_id, hold_id, user_id, seq, idem_key, request_hash, seat_nos, prices, total, first_expires_at, expires_at) select event_id, '{new}', user_id, seq, idem_key, request_hash, seat_nos, prices, total, first_expires_at, expires_at from hold where hold_id = '{bare_hold}'", "hold_idempotency"),
-    ("a hold of no seats", "insert into hold (event_id, hold_id, user_id, seq, idem_key, request_hash, seat_nos, prices, total, first_expires_at, expires_at) values ('{event}', '{new}', '{other}', {seq}, 'x', sha256(''), '{}', '{}', 0, now(), now())", "hold_has_seats"),
+    ("a key used twice", "insert into hold (event_id, hold_id, user_id, seq, idem_key, request_hash, seat_nos, prices, total, first_expires_at, expires_at, layout_hash, currency) select event_id, '{new}', user_id, seq, idem_key, request_hash, seat_nos, prices, total, first_expires_at, expires_at, layout_hash, currency from hold where hold_id = '{bare_hold}'", "hold_idempotency"),
+    ("a hold of no seats", "insert into hold (event_id, hold_id, user_id, seq, idem_key, request_hash, seat_nos, prices, total, first_expires_at, expires_at, layout_hash, currency) values ('{event}', '{new}', '{other}', {seq}, 'x', sha256(''), '{}', '{}', 0, now(), now(), 'h', 'USD')", "hold_has_seats"),
+    ("a hold moved to another plan", "update hold set layout_hash = 'x' where hold_id = '{bare_hold}'", "a hold cannot go"),
+    ("a hold in another currency", "update hold set currency = 'EUR' where hold_id = '{bare_hold}'", "a hold cannot go"),
+    ("an expired hold sold on another plan", "insert into hold select event_id, '{new}', user_id, seq, 'late', request_hash, seat_nos, prices, total, 'expired', created_at, first_expires_at, expires_at, extended, 'x', currency from hold where hold_id = '{bare_hold}'; update hold set state = 'sold' where hold_id = '{new}'", "hold_keeps_its_plan"),
+    ("an expired hold sold in another currency", "insert into hold select event_id, '{new}', user_id, seq, 'late', request_hash, seat_nos, prices, total, 'expired', created_at, first_expires_at, expires_at, extended, layout_hash, 'EUR' from hold where hold_id = '{bare_hold}'; update hold set state = 'sold' where hold_id = '{new}'", "hold_keeps_its_plan"),
     // Orders.
     ("an order captured unpaid", "update orders set state = 'captured' where order_id = '{pending_order}'", "an order cannot go from pending to captured"),
     ("an order confirmed unpaid", "update orders set state = 'confirmed' where order_id = '{pending_order}'", "an order cannot go from pending to confirmed"),
