@@ -148,6 +148,7 @@ impl PlanError {
     pub fn path(&self) -> &str {
         match self {
             Self::Json(_) | Self::Capacity(_) => "",
+            Self::Tiers(_) => "tiers",
             Self::Numbering { path, .. }
             | Self::Tier { path, .. }
             | Self::Duplicate { path, .. }
