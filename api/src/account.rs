@@ -2,28 +2,26 @@
 //!
 //! Invariant: an unknown email and a wrong password are the same answer in the same time. Tokens and passwords are never logged.
 
-mod gate;
 mod password;
 mod record;
 mod token;
 
-pub use gate::LoginGate;
 pub use password::{PasswordError, Passwords};
 pub use record::{Account, Role, by_token};
 pub use token::{SESSION_TTL_S, sweep};
 
 use crate::app::App;
 use crate::extract::Json;
+use crate::limit::Network;
 use crate::line::{Line, line};
 use crate::problem::{Problem, ProblemBody, violates};
 use crate::session::{self, Session};
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use garde::Validate;
 use jiff::Timestamp;
 use record::Changes;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -160,14 +158,14 @@ async fn prove(app: &App, session: &Session, password: String) -> Result<(), Pro
 /// Sign in: a token for machines, the same token in a cookie for browsers
 #[utoipa::path(post, path = "/login", tag = "accounts", responses(
     (status = 200, body = SignedIn), (status = 401, description = "`bad-credentials`", body = ProblemBody),
-    (status = 429, description = "`too-many`", body = ProblemBody)))]
+    (status = 429, description = "`rate-limited`", body = ProblemBody)))]
 async fn sign_in(
     State(app): State<App>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    network: Network,
     Json(credentials): Json<Credentials>,
 ) -> Result<(HeaderMap, axum::Json<SignedIn>), Problem> {
     let email = normalised(&credentials.email);
-    let attempt = app.login_gate.attempt(&email, peer.ip())?;
+    let attempt = app.limits.sign_in.take((session::token_hash(&email), network))?;
     let mut db = app.pool.acquire().await?;
     let known = record::password_of(&mut db, &email).await?;
     drop(db);
@@ -176,7 +174,7 @@ async fn sign_in(
     let Some(account) = account.filter(|_| right) else {
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "bad-credentials", "Email or password is wrong"));
     };
-    attempt.succeeded();
+    attempt.give_back();
     let token = token::fresh();
     let mut db = app.pool.acquire().await?;
     let expires_at = token::insert(&mut db, account.user_id, &session::token_hash(&token)).await?;

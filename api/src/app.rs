@@ -1,10 +1,11 @@
 //! What every handler can reach: the database, the rooms, the settings. Cheap to clone; nothing in it changes after start.
 
-use crate::account::{LoginGate, Passwords};
+use crate::account::Passwords;
 use crate::catalog::Layouts;
 use crate::config::Config;
 use crate::find::Answers;
 use crate::indexing::Indexing;
+use crate::limit::Limits;
 use crate::payment::Provider;
 use crate::problem::Problem;
 use crate::sandbox::Sandbox;
@@ -33,8 +34,8 @@ pub struct Parts {
     pub pool: PgPool,
     /// Hashes and checks passwords, a few at a time.
     pub passwords: Passwords,
-    /// Slows down guessing of passwords.
-    pub login_gate: LoginGate,
+    /// How much anyone may ask and write.
+    pub limits: Limits,
     /// Sessions seen lately.
     pub sessions: Sessions,
     /// Seat plans asked for lately.

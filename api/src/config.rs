@@ -3,10 +3,12 @@
 //! A bad setting names itself and says what is accepted. Secrets never show in `Debug`.
 
 use crate::cli::{Role, ServeArgs};
+use crate::limit::{Proxies, Rates};
 use rand::Rng as _;
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// Text that never shows in logs.
 #[derive(Clone)]
@@ -51,6 +53,10 @@ pub struct Config {
     pub slot: Option<String>,
     /// This installation's secret: keys for webhooks and the sandbox portal are derived from it.
     pub secret: Secret,
+    /// How much anyone may ask and write.
+    pub rates: Rates,
+    /// Proxies that are believed about whom they ask for.
+    pub proxies: Proxies,
 }
 
 /// A setting that cannot be used.
@@ -129,6 +135,8 @@ impl Config {
             store,
             slot: env("FRONTROW_SLOT"),
             secret: secret(&data)?,
+            rates: parsed("FRONTROW_LIMITS", RATES_ACCEPTED)?,
+            proxies: parsed("FRONTROW_TRUSTED_PROXIES", "addresses and networks, such as 127.0.0.1,10.0.0.0/8")?,
             data,
         })
     }
@@ -138,6 +146,14 @@ impl Config {
 #[must_use]
 pub fn log_is_json() -> bool {
     env("FRONTROW_LOG").is_some_and(|format| format == "json")
+}
+
+const RATES_ACCEPTED: &str = "off, or any of search=3000/10s,account=200/10s,address=2000/10s,sign-in=20/60s with numbers of yours, or off for one";
+
+/// A setting's value, or the default of its type.
+fn parsed<T: FromStr + Default>(name: &'static str, accepted: &'static str) -> Result<T, ConfigError> {
+    let Some(value) = env(name) else { return Ok(T::default()) };
+    value.parse().map_err(|_| ConfigError::Bad { name, value, accepted })
 }
 
 fn check_public_url(url: String) -> Result<String, ConfigError> {

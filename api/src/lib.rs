@@ -18,6 +18,7 @@ pub mod find;
 pub mod hex;
 pub mod idempotency;
 pub mod indexing;
+pub mod limit;
 pub mod line;
 pub mod openapi;
 pub mod ops;

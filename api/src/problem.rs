@@ -4,7 +4,7 @@
 
 use crate::account::PasswordError;
 use crate::payment::ProviderError;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use booking::{BuyError, ExtendError, Failure, ReleaseError, ReserveError, SeatsError};
 use search::BadParameter;
@@ -21,13 +21,14 @@ struct Body {
     title: &'static str,
     fields: Map<String, Value>,
     retry_after_s: Option<u32>,
+    headers: HeaderMap,
 }
 
 impl Problem {
     /// A problem named `/problem/<name>`.
     #[must_use]
     pub fn new(status: StatusCode, name: &'static str, title: &'static str) -> Self {
-        Self(Box::new(Body { status, name, title, fields: Map::new(), retry_after_s: None }))
+        Self(Box::new(Body { status, name, title, fields: Map::new(), retry_after_s: None, headers: HeaderMap::new() }))
     }
 
     /// Says what to change.
@@ -47,6 +48,15 @@ impl Problem {
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.0.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// A header of the problem's own; what is no header's value is left out.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.0.headers.insert(name, value);
+        }
         self
     }
 
@@ -128,14 +138,16 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = (self.status(), self.body().to_string()).into_response();
+        let (status, body) = (self.status(), self.body().to_string());
+        let mut response = (status, body).into_response();
         let headers = response.headers_mut();
+        headers.extend(self.0.headers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.0.retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        if self.status() == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::openapi::{self, DescribeError};
 use crate::problem::Problem;
-use crate::{account, buy, catalog, edge, find, ops, order, pages, payment, reserve, sandbox, seats, ticket};
+use crate::{account, buy, catalog, edge, find, limit, ops, order, pages, payment, reserve, sandbox, seats, ticket};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
@@ -24,6 +24,7 @@ pub fn router(app: App) -> Result<Router, DescribeError> {
         .merge(pages::router())
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(app.clone(), limit::guard))
         .layer(from_fn_with_state(app.clone(), pages::dress))
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(from_fn_with_state(app.clone(), edge::wrap))

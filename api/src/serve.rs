@@ -1,6 +1,6 @@
 //! Starting and stopping the process, in a written order.
 
-use crate::account::{self, LoginGate, Passwords};
+use crate::account::{self, Passwords};
 use crate::app::{App, Parts};
 use crate::catalog::Layouts;
 use crate::cli::{DatabaseArgs, DemoArgs, Role, ServeArgs};
@@ -8,6 +8,7 @@ use crate::config::{self, Config, Secret};
 use crate::demo::Demo;
 use crate::find::Answers;
 use crate::indexing::{self, Indexing};
+use crate::limit::Limits;
 use crate::payment::{self, Provider, signature};
 use crate::sandbox::Sandbox;
 use crate::session::Sessions;
@@ -170,9 +171,9 @@ fn assemble(
         booking,
         provider,
         sandbox: Sandbox::new(api_key, webhook_key, http, tasks.workers.clone()),
+        limits: Limits::new(&config.rates, config.proxies.clone()),
         config,
         passwords: Passwords::new(HASHES_AT_ONCE)?,
-        login_gate: LoginGate::default(),
         sessions: Sessions::default(),
         layouts: Layouts::default(),
         payments_due: Notify::new(),

@@ -124,6 +124,16 @@ pub fn refuse_cross_site(parts: &Parts, app: &App) -> Result<(), Problem> {
     }
 }
 
+impl Session {
+    /// Counts a write for its account, before anything of its body is read.
+    fn counted(account: Account, token_hash: [u8; 32], parts: &Parts, app: &App) -> Result<Self, Problem> {
+        if !parts.method.is_safe() {
+            app.limits.account.take(account.user_id)?;
+        }
+        Ok(Self { account, token_hash })
+    }
+}
+
 impl OptionalFromRequestParts<App> for Session {
     type Rejection = Problem;
 
@@ -138,15 +148,19 @@ impl OptionalFromRequestParts<App> for Session {
         };
         let token_hash = token_hash(&token);
         if let Some(account) = app.sessions.get(&token_hash) {
-            return Ok(Some(Self { account, token_hash }));
+            return Ok(Some(Self::counted(account, token_hash, parts, app)?));
         }
         let before = app.sessions.before();
         let mut db = app.pool.acquire().await?;
         let account = account::by_token(&mut db, &token_hash).await?;
-        if let Some(account) = &account {
-            app.sessions.remember(token_hash, account, before);
+        drop(db);
+        match account {
+            Some(account) => {
+                app.sessions.remember(token_hash, &account, before);
+                Ok(Some(Self::counted(account, token_hash, parts, app)?))
+            }
+            None => Ok(None),
         }
-        Ok(account.map(|account| Self { account, token_hash }))
     }
 }
 

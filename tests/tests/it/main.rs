@@ -15,6 +15,7 @@ mod indexer_cases;
 mod indexer_kill;
 mod indexer_watch;
 mod indexer_writes;
+mod limits;
 mod race;
 mod rogue_sql;
 mod run_script;
