@@ -12,6 +12,8 @@ use search::schema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use std::path::Path;
+use tantivy::Directory as _;
+use tantivy::directory::META_LOCK;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, NoMergePolicy};
 use tantivy::schema::{IndexRecordOption, Value};
 use tantivy::{
@@ -134,6 +136,8 @@ impl WorkingIndex {
 
     /// The last commit's meta. While it lives, its files are not deleted.
     pub(crate) fn meta(&self) -> Result<IndexMeta, IndexError> {
+        // Its segments are pinned once it is read: between its bytes and the pins no merge may collect them.
+        let _lock = self.directory.acquire_lock(&META_LOCK).map_err(tantivy::TantivyError::from)?;
         Ok(self.writer.index().load_metas()?)
     }
 

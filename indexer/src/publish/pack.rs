@@ -33,8 +33,9 @@ pub(crate) fn build(
             files.push(file);
             continue;
         }
-        // The list holds every component that a segment could have.
-        if !directory.exists(&path).map_err(tantivy)? {
+        // The list holds every component that a segment could have; these two it may be without.
+        let optional = path.extension().is_some_and(|extension| extension == "del" || extension == "temp");
+        if optional && !directory.exists(&path).map_err(tantivy)? {
             continue;
         }
         let handle = directory.get_file_handle(&path).map_err(tantivy)?;
