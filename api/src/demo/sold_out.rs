@@ -95,10 +95,11 @@ async fn purchase(
     event: EventId,
     seats: std::ops::Range<SeatNo>,
 ) -> Result<(), DemoError> {
-    let key = format!("demo-{}", seats.start);
+    let first = seats.start;
+    let key = |thing: &str| format!("demo-{thing}-{first}");
     let ask = ReserveRequest { event, ask: Ask::Seats(seats.collect()) };
-    let held = booking.reserve(guest, ask, &key).await.map_err(SaleError::Reserve)?;
-    let bought = booking.buy(guest, event, Some(held.reserve_id), &key).await.map_err(SaleError::Buy)?;
+    let held = booking.reserve(guest, ask, &key("seats")).await.map_err(SaleError::Reserve)?;
+    let bought = booking.buy(guest, event, Some(held.reserve_id), &key("order")).await.map_err(SaleError::Buy)?;
     let reference = format!("demo-{}", bought.payment.payment_id);
     let sql = "insert into sandbox.payment (ref, idempotency_key, amount, currency, description, return_url, webhook_url, state)
         values ($1, $1, $2, $3, 'Demo', '/tickets', '/payment/webhook/sandbox', 'authorized')";
