@@ -83,6 +83,17 @@ is_node() {
     process.exit((a === 20 && b >= 19) || (a === 22 && b >= 12) || a > 22 ? 0 : 1)' 2>/dev/null
 }
 
+# ensure_mail_sink: a real SMTP server that keeps what it is given, in an environment of its own; prints its python.
+ensure_mail_sink() {
+  local tools=$PWD/target/tools/mail
+  if [ ! -x "$tools/bin/aiosmtpd" ]; then
+    ensure python3 python3 python3-venv
+    python3 -m venv "$tools" >&2 || { install_packages python3-venv python3-venv && python3 -m venv "$tools" >&2; }
+    "$tools/bin/pip" install --quiet --disable-pip-version-check aiosmtpd==1.4.6 >&2 || fail "aiosmtpd could not be installed"
+  fi
+  printf '%s\n' "$tools/bin/python"
+}
+
 # The directory of a Postgres of version 15 or later, the one named first, then the newest; prints it.
 postgres_bin() {
   local dir version

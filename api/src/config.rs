@@ -4,6 +4,7 @@
 
 use crate::cli::{Role, ServeArgs};
 use crate::limit::{Proxies, Rates};
+use crate::mail;
 use rand::Rng as _;
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -57,6 +58,8 @@ pub struct Config {
     pub rates: Rates,
     /// Proxies that are believed about whom they ask for.
     pub proxies: Proxies,
+    /// Where mail goes out; `None` sends none.
+    pub mail: Option<mail::Settings>,
 }
 
 /// A setting that cannot be used.
@@ -137,6 +140,7 @@ impl Config {
             secret: secret(&data)?,
             rates: parsed("FRONTROW_LIMITS", RATES_ACCEPTED)?,
             proxies: parsed("FRONTROW_TRUSTED_PROXIES", "addresses and networks, such as 127.0.0.1,10.0.0.0/8")?,
+            mail: mail()?,
             data,
         })
     }
@@ -166,6 +170,15 @@ fn check_public_url(url: String) -> Result<String, ConfigError> {
         }
         _ => Err(ConfigError::Bad { name: "FRONTROW_PUBLIC_URL", value: url, accepted }),
     }
+}
+
+/// `FRONTROW_SMTP` and who writes; that the server can be one is seen when it is opened.
+fn mail() -> Result<Option<mail::Settings>, ConfigError> {
+    let accepted = "an address such as Frontrow <tickets@example.org>";
+    let sender =
+        |value: String| value.parse().map_err(|_| ConfigError::Bad { name: "FRONTROW_MAIL_FROM", value, accepted });
+    let from = env("FRONTROW_MAIL_FROM").map(sender).transpose()?;
+    Ok(env("FRONTROW_SMTP").map(|url| mail::Settings { url: Secret::new(url), from }))
 }
 
 /// `FRONTROW_SECRET`, or one made at the first start and kept in the data directory.

@@ -3,6 +3,7 @@
 //! Invariant: what is public is the same bytes for everyone, so that a CDN may keep it; who is signed in shows only on private
 //! pages, which no cache keeps. A page never reaches a table itself: it asks what the JSON handlers ask.
 
+mod alerts;
 mod art;
 mod assets;
 mod concert;
@@ -28,6 +29,8 @@ pub fn router() -> Router<App> {
         .route("/orders/{order_id}", get(own::order))
         .route("/tickets", get(own::tickets))
         .route("/account", get(own::account))
+        .route("/notifications", get(alerts::notifications))
+        .route("/unsubscribe", get(alerts::way_out).post(alerts::unsubscribe))
         .route("/signin", get(own::signin))
         .route("/register", get(own::register))
         .route("/art/{genre}", get(art::serve))

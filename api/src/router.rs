@@ -3,7 +3,10 @@
 use crate::app::App;
 use crate::openapi::{self, DescribeError};
 use crate::problem::Problem;
-use crate::{account, buy, catalog, edge, find, limit, ops, order, pages, payment, reserve, sandbox, seats, ticket};
+use crate::{
+    account, buy, catalog, edge, find, limit, notification, ops, order, pages, payment, reserve, sandbox, saved_search,
+    seats, ticket,
+};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
@@ -44,6 +47,8 @@ fn described() -> OpenApiRouter<App> {
         .merge(buy::router())
         .merge(order::router())
         .merge(ticket::router())
+        .merge(saved_search::router())
+        .merge(notification::router())
         .merge(payment::router())
         .merge(ops::router())
 }

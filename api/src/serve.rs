@@ -9,10 +9,11 @@ use crate::demo::Demo;
 use crate::find::Answers;
 use crate::indexing::{self, Indexing};
 use crate::limit::Limits;
+use crate::mail::{self, Mailer};
 use crate::payment::{self, Provider, signature};
 use crate::sandbox::Sandbox;
 use crate::session::Sessions;
-use crate::{console, database, idempotency, router};
+use crate::{console, database, idempotency, notification, router};
 use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use booking::Booking;
@@ -86,7 +87,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let replica = Replica::open(store.clone(), config.data.join("replica"), replica::Options::default())?;
     tasks.rooms.spawn(follow(replica.clone(), tasks.hard.clone()));
     let app = assemble(config, addr, pool, (replica, booking, indexing), &tasks)?;
-    start_workers(&app, &tasks);
+    start_workers(&app, &tasks)?;
     // An answer leaves at once, not when the last one was acknowledged.
     let listener = listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {
@@ -195,12 +196,17 @@ fn here(addr: SocketAddr) -> String {
     if addr.ip().is_unspecified() { format!("http://127.0.0.1:{}", addr.port()) } else { format!("http://{addr}") }
 }
 
-fn start_workers(app: &App, tasks: &Tasks) {
+fn start_workers(app: &App, tasks: &Tasks) -> anyhow::Result<()> {
     tasks.workers.spawn(app.sessions.clone().listen(app.pool.clone(), tasks.soft.clone()));
     tasks.workers.spawn(sweep(app.clone()));
     if let Some(booking) = app.booking.clone() {
         tasks.workers.spawn(payment::run_worker(app.clone(), booking));
+        if let Some(settings) = &app.config.mail {
+            let mailer = Mailer::open(settings, &app.public_url)?;
+            tasks.workers.spawn(mail::run(app.clone(), mailer));
+        }
     }
+    Ok(())
 }
 
 /// How often readiness is looked at when nothing is told.
@@ -214,6 +220,7 @@ async fn sweep(app: App) {
         let swept = async {
             let mut db = app.pool.acquire().await?;
             account::sweep(&mut db).await?;
+            notification::sweep(&mut db).await?;
             drop(db);
             idempotency::sweep(&app.pool).await
         };

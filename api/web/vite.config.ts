@@ -23,6 +23,7 @@ export default defineConfig({
         event: 'src/event.tsx',
         order: 'src/order.tsx',
         account: 'src/account.ts',
+        alerts: 'src/alerts.ts',
       },
     },
   },

@@ -116,7 +116,8 @@ from_str!(
     model::Currency,
     model::EventId,
     model::VenueId,
-    model::ArtistId
+    model::ArtistId,
+    model::SearchId
 );
 from_str!(serde_json::Value);
 

@@ -7,7 +7,7 @@ mod directory;
 
 pub(crate) use directory::UnsyncedDirectory;
 use model::Lsn;
-use search::document::{ArtistRow, EventDocument, Kind, SynonymRow, VenueRow, id_term, parent_term};
+use search::document::{ArtistRow, EventDocument, Kind, SavedSearchRow, SynonymRow, VenueRow, id_term, parent_term};
 use search::schema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -57,6 +57,12 @@ pub enum IndexError {
     /// A document could not be made.
     #[error(transparent)]
     Document(#[from] search::document::SourceError),
+    /// New events could not be looked at.
+    #[error(transparent)]
+    Arrivals(#[from] search::ArrivalsError),
+    /// A saved search could not be run.
+    #[error("run a saved search")]
+    Search(#[from] search::SearchError),
 }
 
 /// An index, its one writer and a view of its last commit.
@@ -220,7 +226,13 @@ impl WorkingIndex {
     pub(crate) fn sources(&self, kind: Kind) -> Result<impl Iterator<Item = (Uuid, String)>, IndexError> {
         #[derive(Deserialize)]
         struct Id {
-            #[serde(alias = "event_id", alias = "venue_id", alias = "artist_id", alias = "synonym_id")]
+            #[serde(
+                alias = "event_id",
+                alias = "venue_id",
+                alias = "artist_id",
+                alias = "synonym_id",
+                alias = "search_id"
+            )]
             id: Uuid,
         }
         let addresses = self.all(kind)?;
@@ -228,6 +240,16 @@ impl WorkingIndex {
             let source = self.source(address).ok()?;
             Some((parse::<Id>(&source).ok()?.id, source))
         }))
+    }
+
+    /// Every synonym.
+    pub(crate) fn synonyms(&self) -> Result<Vec<SynonymRow>, IndexError> {
+        self.all(Kind::Synonym)?.into_iter().map(|address| parse(&self.source(address)?)).collect()
+    }
+
+    /// Every saved search.
+    pub(crate) fn saved_searches(&self) -> Result<Vec<SavedSearchRow>, IndexError> {
+        self.all(Kind::SavedSearch)?.into_iter().map(|address| parse(&self.source(address)?)).collect()
     }
 
     fn source(&self, address: DocAddress) -> Result<String, IndexError> {

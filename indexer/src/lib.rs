@@ -2,10 +2,13 @@
 //!
 //! `WAL slot → wal (decode) → projection (which documents?) → index (commit) → publish (packs, manifest, HEAD)`. The index equals Postgres
 //! exactly at the log position it names, and the slot is confirmed only after that index is durable in the store.
-//! Invariant: only this room speaks replication. It never answers a query and never asks the live tables while streaming.
+//! On the way new events meet the saved searches (`percolate`), and who waits for one is told (`tell`).
+//! Invariant: only this room speaks replication. It never answers a query and never asks the live tables what the index is made of
+//! while streaming.
 
 mod cells;
 mod index;
+mod percolate;
 mod progress;
 mod projection;
 mod publish;
@@ -17,6 +20,7 @@ mod source;
 mod start;
 mod status;
 mod stream;
+mod tell;
 mod verify;
 mod wal;
 

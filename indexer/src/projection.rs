@@ -8,9 +8,11 @@ mod write;
 
 use crate::cells::{CellError, Row};
 use crate::index::{IndexError, Payload, WorkingIndex};
+use crate::percolate::{Match, Percolator};
 use crate::row::{self, Table};
 use crate::wal::{DecodeError, Message, Relation, Tuple};
-use model::{ArtistId, EventId, VenueId};
+use jiff::Timestamp;
+use model::{ArtistId, EventId, SearchId, VenueId};
 use search::availability::Change;
 use search::document::{ArtistRow, Credit, EventDocument, Kind, SynonymRow, VenueRow};
 use std::collections::HashMap;
@@ -58,13 +60,15 @@ pub(crate) struct Projection {
     artists: HashMap<ArtistId, Option<ArtistRow>>,
     synonyms: HashMap<Uuid, Option<SynonymRow>>,
     availability: HashMap<u32, Change>,
+    percolator: Percolator,
     /// Something was written to the index or is pending since the last published commit.
     dirty: bool,
 }
 
 impl Projection {
-    pub(crate) fn new(index: WorkingIndex) -> Self {
-        Self {
+    pub(crate) fn new(index: WorkingIndex) -> Result<Self, IndexError> {
+        let percolator = Percolator::new(index.saved_searches()?);
+        Ok(Self {
             index,
             relations: HashMap::new(),
             events: HashMap::new(),
@@ -72,8 +76,9 @@ impl Projection {
             artists: HashMap::new(),
             synonyms: HashMap::new(),
             availability: HashMap::new(),
+            percolator,
             dirty: false,
-        }
+        })
     }
 
     /// The index at its last commit.
@@ -96,12 +101,13 @@ impl Projection {
         self.availability.drain().map(|(_, change)| change).collect()
     }
 
-    /// Writes what is pending and commits it as the state at the payload's position: a transaction boundary.
-    pub(crate) fn commit(&mut self, payload: &Payload) -> Result<(), ApplyError> {
+    /// Writes what is pending and commits it as the state at the payload's position: a transaction boundary. Gives which saved
+    /// searches its new events match.
+    pub(crate) fn commit(&mut self, payload: &Payload, now: Timestamp) -> Result<Vec<Match>, ApplyError> {
         self.write_pending()?;
         self.index.commit(Some(payload))?;
         self.dirty = false;
-        Ok(())
+        Ok(self.percolator.matches(&self.index, now)?)
     }
 
     /// Applies one message of the stream.
@@ -149,6 +155,7 @@ impl Projection {
             Table::EventTier => self.tier_row(old, new),
             Table::EventPresale => self.presale_row(old, new),
             Table::Synonym => self.synonym_row(old, new),
+            Table::SavedSearch => self.saved_search_row(old, new),
             Table::Availability => Ok(()),
         }
     }
@@ -198,6 +205,11 @@ impl Projection {
             Some(id) => self.event(id)?.cloned(),
             None => None,
         };
+        match (gone, now) {
+            (Some(gone), now) => self.percolator.left(gone, now),
+            (None, Some(id)) if previous.is_none() => self.percolator.arrived(id),
+            (None, _) => {}
+        }
         if let Some(gone) = gone {
             self.events.insert(gone, None);
             // What belongs to it stays with the old key, and the foreign keys let no such row be moved from under it.
@@ -299,6 +311,25 @@ impl Projection {
         Ok(())
     }
 
+    /// Nothing else is made of a saved search, so it needs no pending state.
+    fn saved_search_row(&mut self, old: Option<Row<'_>>, new: Option<Row<'_>>) -> Result<(), ApplyError> {
+        let cell = in_table(Table::SavedSearch);
+        let id = |row| row::id(row, Table::SavedSearch).map(SearchId).map_err(cell);
+        let (gone, now) = (old.map(id).transpose()?, new.map(id).transpose()?);
+        let previous = gone.or(now).and_then(|id| self.percolator.row(id));
+        if let Some(gone) = gone {
+            self.percolator.forget(gone);
+            self.index.delete(Kind::SavedSearch, gone.0);
+        }
+        if let Some(row) = new {
+            let search = row::saved_search(row, previous.as_ref()).map_err(cell)?;
+            let document = search.to_document().map_err(IndexError::from)?;
+            self.index.put(Kind::SavedSearch, search.search_id.0, document)?;
+            self.percolator.keep(search);
+        }
+        Ok(())
+    }
+
     /// The event as it is now, brought into the pending state.
     fn event(&mut self, id: EventId) -> Result<Option<&mut EventDocument>, ApplyError> {
         if !self.events.contains_key(&id) {
@@ -345,11 +376,15 @@ impl Projection {
             (Table::Artist, Kind::Artist),
             (Table::Event, Kind::Event),
             (Table::Synonym, Kind::Synonym),
+            (Table::SavedSearch, Kind::SavedSearch),
         ];
         for (table, kind) in whole {
             if tables.contains(&table) {
                 self.index.delete_all(kind);
             }
+        }
+        if tables.contains(&Table::SavedSearch) {
+            self.percolator.forget_all();
         }
         if !tables.contains(&Table::Event) {
             self.strip_events(&tables)?;

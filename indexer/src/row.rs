@@ -4,9 +4,9 @@
 
 use crate::cells::{CellError, PgText, Row};
 use jiff::Timestamp;
-use model::{ArtistId, EventId, TierNo, UserId, VenueId};
+use model::{ArtistId, EventId, SearchId, TierNo, UserId, VenueId};
 use search::availability::Change;
-use search::document::{ArtistRow, Credit, EventDocument, Presale, Status, SynonymRow, Tier, VenueRow};
+use search::document::{ArtistRow, Credit, EventDocument, Presale, SavedSearchRow, Status, SynonymRow, Tier, VenueRow};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -21,10 +21,11 @@ pub(crate) enum Table {
     EventPresale,
     Synonym,
     Availability,
+    SavedSearch,
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Venue,
         Self::Artist,
         Self::Event,
@@ -33,6 +34,7 @@ impl Table {
         Self::EventPresale,
         Self::Synonym,
         Self::Availability,
+        Self::SavedSearch,
     ];
 
     /// Its name in Postgres.
@@ -46,6 +48,7 @@ impl Table {
             Self::EventPresale => "event_presale",
             Self::Synonym => "synonym",
             Self::Availability => "availability",
+            Self::SavedSearch => "saved_search",
         }
     }
 
@@ -86,6 +89,7 @@ impl Table {
             Self::EventPresale => &["event_id", "position", "name", "opens_at", "closes_at"],
             Self::Synonym => &["synonym_id", "term", "means", "version"],
             Self::Availability => &["event_id", "slot", "version", "seats_left", "price_min"],
+            Self::SavedSearch => &["search_id", "query"],
         }
     }
 
@@ -256,11 +260,16 @@ pub(crate) fn availability(row: Row<'_>) -> Result<Change, CellError> {
     })
 }
 
+pub(crate) fn saved_search(row: Row<'_>, previous: Option<&SavedSearchRow>) -> Result<SavedSearchRow, CellError> {
+    Ok(SavedSearchRow { search_id: row.key("search_id")?, query: row.value("query", previous.map(|p| &p.query))? })
+}
+
 /// The id in a row's key column.
 pub(crate) fn id(row: Row<'_>, table: Table) -> Result<Uuid, CellError> {
     match table {
         Table::Venue => row.key::<VenueId>("venue_id").map(|id| id.0),
         Table::Artist => row.key::<ArtistId>("artist_id").map(|id| id.0),
+        Table::SavedSearch => row.key::<SearchId>("search_id").map(|id| id.0),
         Table::Synonym => row.key("synonym_id"),
         Table::Event | Table::EventArtist | Table::EventTier | Table::EventPresale | Table::Availability => {
             row.key::<EventId>("event_id").map(|id| id.0)

@@ -11,6 +11,7 @@ use crate::source::copy::{Projected, Snapshot};
 use crate::source::preflight::{self, Facts};
 use crate::source::session::{self, Session};
 use crate::source::{Source, slot};
+use crate::tell::Teller;
 use crate::{Observer, Progress, RunError, sentence};
 use model::Lsn;
 use search::availability::Change;
@@ -38,6 +39,7 @@ pub(crate) struct Context {
 pub(crate) struct Started {
     pub(crate) session: Session,
     pub(crate) projection: Projection,
+    pub(crate) teller: Teller,
     pub(crate) publisher: Publisher,
     /// What the index at hand is.
     pub(crate) payload: Payload,
@@ -53,7 +55,8 @@ pub(crate) async fn start(context: &Context) -> Result<Started, RunError> {
         let session = session::resume(&context.source).await?;
         if let Some(resumed) = resume(context, &facts, slot.confirmed).await? {
             let (publisher, projection, payload) = resumed;
-            return Ok(Started { session, projection, publisher, payload });
+            let teller = Teller::new(context.source.clone());
+            return Ok(Started { session, projection, teller, publisher, payload });
         }
         session.close().await;
     }
@@ -105,7 +108,7 @@ async fn resume(context: &Context, facts: &Facts, confirmed: Lsn) -> Result<Opti
         publisher.collect_garbage().await?;
         remove_other_directories(&context.work_dir, generation);
         tracing::info!(generation, epoch, wal.lsn = %payload.lsn, "resumed");
-        return Ok(Some((publisher, Projection::new(index), payload)));
+        return Ok(Some((publisher, Projection::new(index)?, payload)));
     }
     Ok(None)
 }
@@ -181,7 +184,8 @@ async fn build(context: &Context, facts: &Facts) -> Result<Started, RunError> {
     let (seq, lsn, documents) = (head.seq, head.lsn, index.documents());
     (context.observer)(&Progress::Published { generation, seq, lsn, documents });
     session.start().await?;
-    Ok(Started { session, projection: Projection::new(index), publisher, payload })
+    let teller = Teller::new(context.source.clone());
+    Ok(Started { session, projection: Projection::new(index)?, teller, publisher, payload })
 }
 
 fn copy(
@@ -206,6 +210,7 @@ fn copy(
             Projected::Venue(venue) => venue.to_document(),
             Projected::Artist(artist) => artist.to_document(),
             Projected::Synonym(synonym) => synonym.to_document(),
+            Projected::SavedSearch(search) => search.to_document(),
             Projected::Event(event) => {
                 events += 1;
                 if events % REPORT_EVERY == 0 {

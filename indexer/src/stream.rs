@@ -1,4 +1,4 @@
-//! Applies the stream: batch → pending → commit on a tick → publish → settle → confirm.
+//! Applies the stream: batch → pending → commit on a tick → tell → publish → settle → confirm.
 //!
 //! Invariants: a commit happens only between transactions; the slot is confirmed only up to a settled publication. Commits and publications
 //! are one after another; settling (the disk's syncs) goes on beside them.
@@ -8,9 +8,11 @@ use crate::projection::{ApplyError, Projection};
 use crate::publish::{PublishError, Publisher, Settled};
 use crate::source::session::{Session, SessionError};
 use crate::start::{Started, blocking};
+use crate::tell::Teller;
 use crate::wal::{Message, decode};
 use crate::{Observer, Progress, RunError};
 use futures::FutureExt;
+use jiff::Timestamp;
 use model::Lsn;
 use pgwire_replication::ReplicationEvent;
 use std::time::Duration;
@@ -49,6 +51,7 @@ struct Stream {
     session: Session,
     /// `None` only while a blocking thread has it.
     projection: Option<Projection>,
+    teller: Teller,
     publisher: Publisher,
     payload: Payload,
     cursor: Cursor,
@@ -68,6 +71,7 @@ pub(crate) async fn stream(started: Started, observer: Observer, stop: &Cancella
     let mut stream = Stream {
         session: started.session,
         projection: Some(started.projection),
+        teller: started.teller,
         publisher: started.publisher,
         payload: started.payload,
         cursor: Cursor { applied: lsn, position: lsn, in_transaction: false, skipping: false },
@@ -180,7 +184,11 @@ impl Stream {
         self.committed_at = Instant::now();
         self.payload.lsn = self.cursor.position;
         let payload = self.payload.clone();
-        let projection = blocking(move || projection.commit(&payload).map(|()| projection)).await??;
+        let now = Timestamp::now();
+        let committed = blocking(move || projection.commit(&payload, now).map(|found| (projection, found)));
+        let (projection, found) = committed.await??;
+        // Before anybody goes on from this commit: who is not told yet would never be.
+        self.teller.tell(&found).await?;
         self.publisher.publish(projection.index(), &self.payload).await?;
         let (generation, head) = (self.publisher.generation(), self.publisher.head());
         let documents = projection.index().documents();

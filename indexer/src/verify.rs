@@ -48,7 +48,7 @@ pub struct Report {
 /// One thing that is not the same on both sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// `event`, `venue`, `artist`, `synonym` or `availability`.
+    /// `event`, `venue`, `artist`, `synonym`, `saved_search` or `availability`.
     pub kind: &'static str,
     /// Its id, or the slot's number.
     pub id: String,
@@ -184,12 +184,13 @@ impl Comparison {
             Projected::Artist(artist) => self.document(Kind::Artist, artist.artist_id.0, &artist),
             Projected::Event(event) => self.document(Kind::Event, event.event_id.0, &*event),
             Projected::Synonym(synonym) => self.document(Kind::Synonym, synonym.synonym_id, &synonym),
+            Projected::SavedSearch(search) => self.document(Kind::SavedSearch, search.search_id.0, &search),
             Projected::Availability(change) => {
                 self.cell(change);
                 Ok(())
             }
         })?;
-        for kind in [Kind::Venue, Kind::Artist, Kind::Event, Kind::Synonym] {
+        for kind in [Kind::Venue, Kind::Artist, Kind::Event, Kind::Synonym, Kind::SavedSearch] {
             let unseen = self.index.sources(kind)?.filter(|(id, _)| !self.seen.contains(&(kind as u8, *id)));
             for (id, source) in unseen.take(DIFFERENCES_MAX).collect::<Vec<_>>() {
                 self.differ(name(kind), id.to_string(), None, Some(source));
@@ -230,5 +231,6 @@ fn name(kind: Kind) -> &'static str {
         Kind::Venue => "venue",
         Kind::Artist => "artist",
         Kind::Synonym => "synonym",
+        Kind::SavedSearch => "saved_search",
     }
 }

@@ -60,4 +60,6 @@ id! {
     PaymentId,
     /// The right to one seat.
     TicketId,
+    /// A search that somebody keeps.
+    SearchId,
 }

@@ -8,7 +8,7 @@ mod money;
 mod seat_plan;
 mod text;
 
-pub use id::{ArtistId, EventId, HoldId, OrderId, PaymentId, TicketId, UserId, VenueId};
+pub use id::{ArtistId, EventId, HoldId, OrderId, PaymentId, SearchId, TicketId, UserId, VenueId};
 pub use lsn::{Lsn, ParseLsnError};
 pub use money::{Currency, Money, ParseCurrencyError};
 pub use seat_plan::{LayoutHash, PlanError, Row, SEATS_MAX, Seat, SeatNo, SeatPlan, Section, TIERS_MAX, TierNo};

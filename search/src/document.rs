@@ -6,7 +6,7 @@
 use crate::schema::{fields, weight, weighted};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use model::{ArtistId, Currency, EventId, LayoutHash, TierNo, UserId, VenueId};
+use model::{ArtistId, Currency, EventId, LayoutHash, SearchId, TierNo, UserId, VenueId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tantivy::schema::TantivyDocument;
@@ -25,6 +25,8 @@ pub enum Kind {
     Artist = 2,
     /// A [`SynonymRow`].
     Synonym = 3,
+    /// A [`SavedSearchRow`].
+    SavedSearch = 4,
 }
 
 /// Whether an event takes place.
@@ -103,6 +105,15 @@ pub struct SynonymRow {
     pub means: Vec<String>,
     /// The row's version.
     pub version: i64,
+}
+
+/// What the index keeps of a row of `saved_search`: what is asked, not who asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedSearchRow {
+    /// Its id.
+    pub search_id: SearchId,
+    /// The query string of `GET /event`.
+    pub query: String,
 }
 
 /// A row of `event_artist` with its artist's name.
@@ -277,6 +288,16 @@ impl SynonymRow {
     /// Never in practice.
     pub fn to_document(&self) -> Result<TantivyDocument, SourceError> {
         bare(Kind::Synonym, self.synonym_id, self)
+    }
+}
+
+impl SavedSearchRow {
+    /// The search's own document.
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub fn to_document(&self) -> Result<TantivyDocument, SourceError> {
+        bare(Kind::SavedSearch, self.search_id.0, self)
     }
 }
 

@@ -4,6 +4,7 @@
 //! copy that never goes backwards, `View` answers from one moment of it. Nothing here writes an index or speaks to Postgres.
 
 pub mod answer;
+mod arrivals;
 pub mod availability;
 mod bits;
 mod columns;
@@ -21,6 +22,7 @@ pub mod store;
 pub mod synonyms;
 mod view;
 
+pub use arrivals::{Arrivals, ArrivalsError};
 pub use replica::Replica;
 pub use request::{BadParameter, Request};
 pub use view::{SearchError, View};

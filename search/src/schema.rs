@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use tantivy::schema::{
     BytesOptions, FAST, Field, INDEXED, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions,
 };
-use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer};
+use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer, TokenizerManager};
 use tantivy::{Index, IndexSettings};
 
 /// Raised when readers must not open what older writers wrote although the schema is the same.
@@ -151,7 +151,12 @@ pub fn settings() -> IndexSettings {
 
 /// Makes the tokenizer known to an index; to be called on every index opened or made, before anything else.
 pub fn register(index: &Index) {
-    index.tokenizers().register(TOKENIZER, TextAnalyzer::from(FoldTokenizer::default()));
+    register_in(index.tokenizers());
+}
+
+/// The same for an index that is yet to be made.
+pub(crate) fn register_in(tokenizers: &TokenizerManager) {
+    tokenizers.register(TOKENIZER, TextAnalyzer::from(FoldTokenizer::default()));
 }
 
 /// A part of an event as the tokenizer takes it: its weight as a digit, then its text.

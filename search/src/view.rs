@@ -178,6 +178,26 @@ impl View {
         })
     }
 
+    /// Every event that a request's words and filters let through. What the words rule out costs no more than looking them up.
+    pub(crate) fn all(&self, request: &Request, now: Timestamp) -> Result<Vec<EventId>, SearchError> {
+        let words = words::Words::look_up(self, &request.text)?;
+        let ruled_out = self.segments.iter().enumerate().all(|(number, segment)| {
+            let mut left = segment.alive.clone();
+            words.restrict(number, &mut left);
+            left.count() == 0
+        });
+        if ruled_out {
+            return Ok(Vec::new());
+        }
+        let names = self.shared.names.read();
+        let matches = self.matches(&words, &Plan::new(request, &names, now), request, &self.shared.overlay.cells())?;
+        let mut events = Vec::new();
+        for (segment, found) in self.segments.iter().zip(&matches) {
+            found.hits.for_each(|rank| events.extend(segment.columns.id.get(rank).copied().map(EventId)));
+        }
+        Ok(events)
+    }
+
     fn matches(
         &self,
         words: &words::Words,

@@ -36,6 +36,9 @@ const PERIODS: [(&str, &str); 6] = [
 const SORTS: [(&str, &str); 3] =
     [("popularity", "Most popular"), ("price", "Lowest price"), ("-price", "Highest price")];
 
+/// The longest name a saved search is given.
+const NAME_CHARS_MAX: usize = 100;
+
 /// Choices of a facet shown; ticked ones always are.
 const CHOICES_MAX: usize = 8;
 
@@ -52,6 +55,13 @@ struct Choice {
     label: String,
     count: Option<u64>,
     checked: bool,
+}
+
+/// What saving the search would keep.
+#[derive(Debug, PartialEq, Serialize)]
+struct Saving {
+    name: String,
+    query: String,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -92,6 +102,7 @@ fn values(query: &Query, answer: Option<&serde_json::Value>, ignored: &[String])
         sorts => shown(sorts(query)),
         groups => shown(groups(query, facets)),
         chips => shown(chips(query)),
+        saving => saving(query).map(shown),
         ignored => shown(ignored),
         answer => answer.map(shown),
         more => next.map(|cursor| query.with("cursor", cursor).address()),
@@ -151,6 +162,14 @@ fn label(name: &str, value: &str) -> String {
     known.to_owned()
 }
 
+/// Named by its words and filters; none for a page that asks for nothing in particular.
+fn saving(query: &Query) -> Option<Saving> {
+    let query = query.without_any("sort").without_any("cursor");
+    let parts: Vec<String> = query.pairs().map(|(name, value)| label(name, value)).collect();
+    let name = parts.join(", ").chars().take(NAME_CHARS_MAX).collect();
+    (!query.is_empty()).then(|| Saving { name, query: query.encoded() })
+}
+
 /// What narrows the answer, each with the address of the page without it.
 fn chips(query: &Query) -> Vec<Chip> {
     let narrowing = query.pairs().filter(|(name, _)| !matches!(*name, "q" | "sort" | "cursor"));
@@ -173,6 +192,15 @@ mod tests {
             groups[0].choices.iter().map(|choice| (choice.value.as_str(), choice.count, choice.checked)).collect();
         assert_eq!(groups.len(), 1);
         assert_eq!(read, [("Choral", Some(2), true), ("Jazz", None, true), ("Orchestral", Some(9), false)]);
+    }
+
+    #[test]
+    fn a_search_is_saved_by_its_words_and_filters() {
+        let query = Query::of_page("q=mahler&genre=Choral&on_sale=now&sort=price&cursor=x");
+        let saving = saving(&query).unwrap();
+        assert_eq!(saving.name, "mahler, Choral, On sale");
+        assert_eq!(saving.query, "q=mahler&genre=Choral&on_sale=now");
+        assert_eq!(super::saving(&Query::of_page("sort=price")), None);
     }
 
     #[test]

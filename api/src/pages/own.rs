@@ -39,7 +39,7 @@ fn entrance(app: &App, Next { next }: &Next, registering: bool) -> Result<Page, 
 }
 
 /// To the sign-in page, and from there back.
-fn to_signin(here: &OriginalUri) -> Response {
+pub(super) fn to_signin(here: &OriginalUri) -> Response {
     let back = here.path_and_query().map_or("/", |path| path.as_str());
     let url = Url::parse_with_params("http://page/signin", [("next", back)]);
     let query = url.ok().and_then(|url| url.query().map(str::to_owned)).unwrap_or_default();

@@ -3,6 +3,7 @@
 // The server renders every answer; this asks for the same page and takes over its results and filters, so that what a script
 // shows and what a crawler reads cannot differ. Without script the form works as it stands.
 import { render } from 'preact';
+import { save } from './save';
 import { Suggestions } from './suggestions';
 
 const form = document.querySelector<HTMLFormElement>('#finder');
@@ -100,6 +101,8 @@ function start(form: HTMLFormElement, field: HTMLInputElement): void {
     typing = setTimeout(() => void show(address(form), 'replace'), TYPING_PAUSE_MS);
   });
   form.addEventListener('click', (event) => {
+    const saving = event.target instanceof Element && event.target.closest<HTMLButtonElement>('button[data-query]');
+    if (saving) void save(saving);
     const link = event.target instanceof Element ? event.target.closest('a') : null;
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (link.id === 'more') {

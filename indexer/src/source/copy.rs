@@ -12,7 +12,7 @@ use crate::wal::Tuple;
 use lines::{Lines, LinesError};
 use model::{ArtistId, EventId, VenueId};
 use search::availability::Change;
-use search::document::{ArtistRow, EventDocument, SynonymRow, VenueRow};
+use search::document::{ArtistRow, EventDocument, SavedSearchRow, SynonymRow, VenueRow};
 use std::collections::HashMap;
 
 /// The copy failed.
@@ -48,6 +48,7 @@ pub(crate) enum Projected {
     Artist(ArtistRow),
     Synonym(SynonymRow),
     Availability(Change),
+    SavedSearch(SavedSearchRow),
     Event(Box<EventDocument>),
 }
 
@@ -57,6 +58,7 @@ pub(crate) struct Snapshot {
     artists: Lines,
     synonyms: Lines,
     availability: Lines,
+    searches: Lines,
     events: Lines,
     credits: Lines,
     tiers: Lines,
@@ -77,6 +79,7 @@ impl Snapshot {
             artists: lines(Table::Artist).await?,
             synonyms: lines(Table::Synonym).await?,
             availability: lines(Table::Availability).await?,
+            searches: lines(Table::SavedSearch).await?,
             events: lines(Table::Event).await?,
             credits: lines(Table::EventArtist).await?,
             tiers: lines(Table::EventTier).await?,
@@ -85,7 +88,7 @@ impl Snapshot {
         })
     }
 
-    /// Hands over everything: venues, artists, synonyms, availability, then events. Blocking; not for an async task.
+    /// Hands over everything: venues, artists, synonyms, availability, saved searches, then events. Blocking; not for an async task.
     pub(crate) fn read<E: From<CopyError>>(self, mut take: impl FnMut(Projected) -> Result<(), E>) -> Result<(), E> {
         let mut parents = Parents::default();
         each(
@@ -115,6 +118,12 @@ impl Snapshot {
         each(self.availability, Table::Availability, row::availability, |change| {
             take(Projected::Availability(change))
         })?;
+        each(
+            self.searches,
+            Table::SavedSearch,
+            |row| row::saved_search(row, None),
+            |s| take(Projected::SavedSearch(s)),
+        )?;
         let mut credits = Children { lines: self.credits, table: Table::EventArtist, next: None };
         let mut tiers = Children { lines: self.tiers, table: Table::EventTier, next: None };
         let mut presales = Children { lines: self.presales, table: Table::EventPresale, next: None };

@@ -48,6 +48,14 @@ pub enum PreflightError {
         /// The table.
         table: &'static str,
     },
+    /// Nobody could be told of new events.
+    #[error(
+        "the database user {user} may not tell of new events; run: grant insert on saved_search_match to \"{user}\""
+    )]
+    Tell {
+        /// Who we are.
+        user: String,
+    },
     /// It drops some kinds of change or some rows.
     #[error("the publication {PUBLICATION} leaves out {what}; drop it and run: frontrow migrate")]
     Partial {
@@ -83,6 +91,10 @@ pub(crate) async fn check(source: &Source, client: &Client) -> Result<Facts, Pre
         return Err(PreflightError::Role { user: row.get(3) });
     }
     let publication = publication_hash(client, row.get(4)).await?;
+    let sql = "select has_table_privilege('public.saved_search_match', 'insert')";
+    if !client.query_one(sql, &[]).await.map_err(SourceError::from)?.get::<_, bool>(0) {
+        return Err(PreflightError::Tell { user: row.get(3) });
+    }
     let sql = "select system_identifier::text from pg_control_system()";
     let system_id = client.query_one(sql, &[]).await.map_err(SourceError::from)?.get(0);
     Ok(Facts { system_id, publication })

@@ -68,6 +68,14 @@ impl Text {
         self.clauses.iter().any(|clause| !clause.negated)
     }
 
+    /// The same with every word meant as it is typed.
+    pub(crate) fn literal(mut self) -> Self {
+        for clause in &mut self.clauses {
+            clause.tolerant = false;
+        }
+        self
+    }
+
     /// Whether it says nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -17,7 +17,7 @@ enum Who {
     Admin,
 }
 
-const OPERATIONS: [(&str, &str, Who); 40] = [
+const OPERATIONS: [(&str, &str, Who); 47] = [
     ("POST", "/user", Who::Anyone),
     ("GET", "/user", Who::SignedIn),
     ("PUT", "/user", Who::SignedIn),
@@ -51,6 +51,13 @@ const OPERATIONS: [(&str, &str, Who); 40] = [
     ("GET", "/ticket/{event_id}", Who::SignedIn),
     ("GET", "/ticket/{ticket_id}/qr.svg", Who::SignedIn),
     ("GET", "/ticket/{ticket_id}/event.ics", Who::SignedIn),
+    ("POST", "/saved-search", Who::SignedIn),
+    ("GET", "/saved-search", Who::SignedIn),
+    ("PUT", "/saved-search/{search_id}", Who::SignedIn),
+    ("DELETE", "/saved-search/{search_id}", Who::SignedIn),
+    ("GET", "/notification", Who::SignedIn),
+    ("GET", "/notification/unread", Who::SignedIn),
+    ("POST", "/notification/read", Who::SignedIn),
     ("POST", "/payment/webhook/{provider}", Who::Anyone),
     ("GET", "/healthz", Who::Anyone),
     ("GET", "/readyz", Who::Anyone),

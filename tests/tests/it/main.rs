@@ -19,6 +19,7 @@ mod limits;
 mod race;
 mod rogue_sql;
 mod run_script;
+mod saved_search;
 mod search_equals_postgres;
 mod search_live;
 mod serving;

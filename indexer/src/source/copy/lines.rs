@@ -41,6 +41,7 @@ impl Lines {
             Table::Artist => "artist_id",
             Table::Synonym => "synonym_id",
             Table::Event | Table::Availability => "event_id",
+            Table::SavedSearch => "search_id",
         };
         let list = columns.join(", ");
         let sql = format!("copy (select {list} from public.{} order by {keys}) to stdout", table.name());

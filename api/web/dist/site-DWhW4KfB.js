@@ -1,1 +1,0 @@
-import{a as e,i as t}from"./session-BLNwXvw1.js";var n=document.querySelector(`.masthead .me`);if(n&&!e()){n.textContent=`Sign in`;let e=location.pathname+location.search;n.href=[`/signin`,`/register`].includes(location.pathname)?`/signin`:t(e)}
