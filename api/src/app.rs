@@ -3,7 +3,7 @@
 use crate::account::Passwords;
 use crate::catalog::Layouts;
 use crate::config::Config;
-use crate::find::Answers;
+use crate::find::{Answers, Degraded};
 use crate::indexing::Indexing;
 use crate::limit::Limits;
 use crate::payment::Provider;
@@ -46,6 +46,8 @@ pub struct Parts {
     pub indexing: watch::Receiver<Indexing>,
     /// Search answers of this second.
     pub answers: Answers,
+    /// The way to Postgres while there is no index.
+    pub degraded: Degraded,
     /// Look-ups of events the index does not have.
     pub misses: Semaphore,
     /// The booking core; a process that serves search alone has none.

@@ -1,12 +1,17 @@
-//! Search over HTTP: events, one event, suggestions. Answers come from the replica alone; the same bytes for everyone.
+//! Search over HTTP: events, one event, suggestions. Answers come from the replica alone, or from Postgres while there is none; the
+//! same bytes for everyone.
 //!
 //! Invariant: an answer names the log position it is of (`as_of`); `min_lsn` waits for one, so that people read their own writes.
 //! A refresh storm costs one computation: answers are kept for a second by (query, index, availability), with single flight.
 
+mod breaker;
 mod cache;
+mod degraded;
 mod parameters;
 
 pub use cache::Answers;
+pub use degraded::Degraded;
+pub(crate) use degraded::is_possible;
 
 use crate::app::App;
 use crate::extract::Id;
@@ -31,6 +36,8 @@ use utoipa_axum::routes;
 
 /// A CDN may keep an answer for a second, and show it a little longer while it asks again.
 const CACHE: &str = "public, max-age=0, s-maxage=1, stale-while-revalidate=5";
+/// Leads the tag of a degraded answer: the whole one is another, though its hits be the same.
+const DEGRADED: &str = "degraded.";
 /// How long `min_lsn` is waited for.
 const WAIT_MAX: Duration = Duration::from_secs(3);
 /// How long a look-up of an unknown event may wait for its turn.
@@ -49,6 +56,10 @@ pub fn router() -> OpenApiRouter<App> {
 /// Search events
 ///
 /// Parameters of one name repeat and mean *or*; different names mean *and*. An unknown parameter or a bad value is refused by name.
+///
+/// While there is no index, answers are by date from Postgres, at most 50 hits a page, `degraded` and without facets; what asks for
+/// more than `event_id`, `venue_id`, `country`, `status`, `from`, `to`, `include_past`, `limit` and `cursor` is 503 `busy`.
+/// Cursors of either kind of answer go on in the other.
 #[utoipa::path(get, path = "/event", tag = "search", params(Parameters),
     responses((status = 200, body = Answer), (status = 304),
         (status = 400, description = "`bad-parameter` {parameter, accepted}", body = ProblemBody),
@@ -56,11 +67,18 @@ pub fn router() -> OpenApiRouter<App> {
 async fn search(State(app): State<App>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
     let query = query.unwrap_or_default();
     let request = Request::parse(&query)?;
-    let view = view(&app, min_lsn(&query)).await?;
-    let answer = app.answers.get(format!("search {query}"), Arc::clone(&view), move || {
-        Ok(Some(written(&view.search(&request, Timestamp::now())?, "")?))
-    });
-    let answer = answer.await?.ok_or_else(catalog::no_such_event)?;
+    let key = format!("search {query}");
+    let answer = if let Some(view) = view(&app, min_lsn(&query)).await? {
+        let of = Arc::clone(&view);
+        app.answers.get(key, of, move || Ok(Some(written(&view.search(&request, Timestamp::now())?, "")?))).await?
+    } else {
+        let answer = async {
+            let answer = app.degraded.search(&app.pool, &request, Timestamp::now()).await?;
+            Ok(Some(written(&answer, DEGRADED)?))
+        };
+        app.answers.get_degraded(key, answer).await?
+    };
+    let answer = answer.ok_or_else(catalog::no_such_event)?;
     Ok(answer.respond(&headers, CACHE))
 }
 
@@ -77,7 +95,7 @@ async fn suggest(State(app): State<App>, RawQuery(query): RawQuery, headers: Hea
         let accepted = format!("q, up to {SUGGEST_CHARS_MAX} characters");
         return Err(BadParameter { name: "q".to_owned(), accepted }.into());
     }
-    let view = view(&app, None).await?;
+    let view = view(&app, None).await?.ok_or_else(|| Problem::busy("the search index is being built", 2))?;
     let key = format!("suggest {}", request.q);
     let answer = app.answers.get(key, Arc::clone(&view), move || {
         let suggestions = view.suggest(&request.q, SUGGESTIONS, Timestamp::now())?;
@@ -111,8 +129,15 @@ async fn event(
 }
 
 async fn look_up(app: &App, event_id: EventId, min_lsn: Option<Lsn>) -> Result<Option<Arc<SharedBody>>, Problem> {
-    let view = view(app, min_lsn).await?;
-    let answer = app.answers.get(format!("event {event_id}"), Arc::clone(&view), move || {
+    let key = format!("event {event_id}");
+    let Some(view) = view(app, min_lsn).await? else {
+        let answer = async {
+            let event = app.degraded.event(&app.pool, event_id, Timestamp::now()).await?;
+            Ok(event.map(|event| written(&event, DEGRADED)).transpose()?)
+        };
+        return app.answers.get_degraded(key, answer).await;
+    };
+    let answer = app.answers.get(key, Arc::clone(&view), move || {
         let event = view.event(event_id, Timestamp::now())?;
         Ok(event.map(|event| written(&event, &format!("{}.", event.event.version))).transpose()?)
     });
@@ -137,20 +162,22 @@ async fn miss(app: &App) -> Result<SemaphorePermit<'_>, Problem> {
     permit.map_err(|_| busy())?.map_err(|_| busy())
 }
 
-/// The newest view, at or after `min_lsn`.
+/// The newest view, at or after `min_lsn`; none while there is no index, and then Postgres is that far.
 ///
 /// # Errors
-/// 400 when Postgres's own log does not go that far, so that waiting is idle; 503 when there is no index yet, or it does not get that far in time.
-pub async fn view(app: &App, min_lsn: Option<Lsn>) -> Result<Arc<View>, Problem> {
+/// 400 when Postgres's own log does not go that far, so that waiting is idle; 503 when the index does not get that far in time.
+async fn view(app: &App, min_lsn: Option<Lsn>) -> Result<Option<Arc<View>>, Problem> {
     let replica: &Replica = &app.replica;
     let shown = *replica.shown().borrow();
     if let Some(lsn) = min_lsn.filter(|lsn| *lsn > shown) {
         refuse_future(app, lsn).await?;
-        if let Err(late) = replica.wait_for(lsn, WAIT_MAX).await {
+        if replica.current().is_some()
+            && let Err(late) = replica.wait_for(lsn, WAIT_MAX).await
+        {
             return Err(Problem::busy("the index is not that far yet", 1).with("as_of", json!(late.shown)));
         }
     }
-    replica.current().ok_or_else(|| Problem::busy("the search index is being built", 2))
+    Ok(replica.current())
 }
 
 /// Refuses a log position that Postgres has not written yet.

@@ -6,7 +6,7 @@ use crate::catalog::Layouts;
 use crate::cli::{DatabaseArgs, DemoArgs, Role, ServeArgs};
 use crate::config::{self, Config, Secret};
 use crate::demo::Demo;
-use crate::find::Answers;
+use crate::find::{Answers, Degraded};
 use crate::indexing::{self, Indexing};
 use crate::limit::Limits;
 use crate::mail::{self, Mailer};
@@ -168,6 +168,7 @@ fn assemble(
         replica,
         indexing,
         answers: Answers::default(),
+        degraded: Degraded::default(),
         misses: Semaphore::new(MISSES_AT_ONCE),
         booking,
         provider,

@@ -1,8 +1,9 @@
 //! What a search answers: exactly the bodies of `GET /event`, `GET /event/{event_id}` and `GET /event/suggest`.
 
-use crate::document::{ArtistName, EventDocument, Status};
+use crate::document::{ArtistName, EventDocument, Status, VenueRow};
 use crate::request::{Availability, OnSale};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use model::{ArtistId, EventId, Lsn, VenueId};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 pub struct Answer {
     /// The page.
     pub hits: Vec<Hit>,
-    /// How many there are on all pages; exact.
+    /// How many there are on all pages; exact, but in a degraded answer only at least so many.
     pub total: u64,
     /// Counts by facet, each ignoring its own filter; the most frequent values first, prices and months in their order.
     pub facets: BTreeMap<&'static str, Vec<FacetCount>>,
@@ -165,6 +166,101 @@ pub struct EventAnswer {
     /// How far Postgres's log is in this answer.
     #[schema(value_type = String)]
     pub as_of: Lsn,
+    /// True when the answer comes from Postgres, because there is no index.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub degraded: bool,
+}
+
+/// What of an event changes with every seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// Seats neither held nor sold.
+    pub seats_left: u32,
+    /// The lowest price left, in minor units.
+    pub price_min: Option<i64>,
+}
+
+impl Live {
+    /// Of an event no seat of which was ever asked for.
+    #[must_use]
+    pub fn untouched(event: &EventDocument) -> Self {
+        Self { seats_left: event.capacity, price_min: event.price_min() }
+    }
+}
+
+impl EventAnswer {
+    /// Puts an event and what is live about it together, as of a log position and at an instant.
+    #[must_use]
+    pub fn of(event: EventDocument, live: Live, as_of: Lsn, now: Timestamp) -> Self {
+        let zone = TimeZone::get(&event.venue.timezone).unwrap_or(TimeZone::UTC);
+        let us = Timestamp::as_microsecond;
+        let presales: Vec<i64> =
+            event.presales.iter().flat_map(|sale| [us(sale.opens_at), us(sale.closes_at)]).collect();
+        Self {
+            local_start: zone.to_datetime(event.starts_at).to_string(),
+            timezone: event.venue.timezone.clone(),
+            price_min: live.price_min,
+            price_max: event.price_max(),
+            seats_left: live.seats_left,
+            seats_total: event.capacity,
+            availability: Availability::of(live.seats_left, event.capacity),
+            on_sale: OnSale::of(us(event.sale_opens_at), us(event.sale_closes_at), &presales, us(now)),
+            as_of,
+            degraded: false,
+            event,
+        }
+    }
+}
+
+impl From<EventAnswer> for Hit {
+    fn from(answer: EventAnswer) -> Self {
+        let event = answer.event;
+        let mut artists: Vec<ArtistName> = Vec::new();
+        for credit in event.artists {
+            if !artists.iter().any(|artist| artist.artist_id == credit.artist_id) {
+                artists.push(ArtistName { artist_id: credit.artist_id, name: credit.name });
+            }
+        }
+        Self {
+            event_id: event.event_id,
+            title: event.title,
+            starts_at: event.starts_at,
+            ends_at: event.ends_at,
+            local_start: answer.local_start,
+            date_tba: event.date_tba,
+            timezone: answer.timezone,
+            status: event.status,
+            venue: VenueBrief::from(&event.venue),
+            artists,
+            image: event.image,
+            genres: event.genres,
+            price_min: answer.price_min,
+            price_max: answer.price_max,
+            currency: event.currency.to_string(),
+            seats_left: answer.seats_left,
+            seats_total: answer.seats_total,
+            availability: answer.availability,
+            on_sale: answer.on_sale,
+            sale_opens_at: event.sale_opens_at,
+            distance_km: None,
+            highlight: None,
+            score: None,
+        }
+    }
+}
+
+impl From<&VenueRow> for VenueBrief {
+    fn from(venue: &VenueRow) -> Self {
+        Self {
+            venue_id: venue.venue_id,
+            name: venue.name.clone(),
+            city: venue.city.clone(),
+            region: venue.region.clone(),
+            country: venue.country.clone(),
+            lat: venue.lat,
+            lon: venue.lon,
+        }
+    }
 }
 
 /// What someone may be about to type.

@@ -9,6 +9,7 @@ mod text;
 mod urlencoded;
 
 pub use cursor::Cursor;
+pub(crate) use cursor::day_of;
 pub use text::Text;
 pub(crate) use text::{Clause, Slot, apart};
 

@@ -21,7 +21,7 @@ use crate::document::{EventDocument, Kind, id_term};
 use crate::manifest::Head;
 use crate::names::Names;
 use crate::overlay::{Cells, Overlay};
-use crate::request::{Request, Sort};
+use crate::request::{Request, Sort, day_of};
 use crate::schema::{fields, register};
 use filter::Plan;
 use jiff::Timestamp;
@@ -251,11 +251,6 @@ impl View {
         let source = stored.get_first(fields().source).and_then(|value| value.as_str()).ok_or_else(missing)?;
         Ok(serde_json::from_str(source)?)
     }
-}
-
-/// The day of an instant by UTC, in days since 1970.
-fn day_of(now: Timestamp) -> i32 {
-    i32::try_from(now.as_second().div_euclid(86_400)).unwrap_or(i32::MAX)
 }
 
 impl std::fmt::Debug for View {

@@ -1,6 +1,7 @@
 //! The real binaries on a test's database: `frontrow serve` and `indexer run`, each with its own directory and a free port.
 
-use crate::{Client, Database, Process, binary};
+use crate::{Client, Database, Process, binary, until};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -28,16 +29,23 @@ impl Server {
 
     /// Starts on a given data directory, without rate limits; `adjust` may add arguments and environment to the command.
     pub async fn start_on(database: &Database, data: &Path, adjust: impl FnOnce(&mut Command)) -> Self {
-        let mut command = Command::new(binary("frontrow"));
-        command.args(["serve", "--role", "all", "--addr", "127.0.0.1:0", "--database-url", &database.url, "--data"]);
-        command.arg(data);
-        clean_environment(&mut command);
-        // All visitors of a test come from one address, as fast as they can.
-        command.env("FRONTROW_LIMITS", "off");
+        let mut command = serve(database, data, "127.0.0.1:0");
         adjust(&mut command);
         let mut process = Process::spawn(&mut command);
         let base = process.line("ready ", START_LIMIT).await;
         Self { base, process, data: None }
+    }
+
+    /// The same, but waits only until it listens: there may be no index that it could become ready with.
+    pub async fn listening_on(database: &Database, data: &Path, adjust: impl FnOnce(&mut Command)) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut command = serve(database, data, &free.to_string());
+        adjust(&mut command);
+        let server = Self { base: format!("http://{free}"), process: Process::spawn(&mut command), data: None };
+        let address = format!("{}/healthz", server.base);
+        until("it listens", async || reqwest::get(&address).await.ok().filter(|answer| answer.status().is_success()))
+            .await;
+        server
     }
 
     /// The data directory, where this server made it.
@@ -79,6 +87,15 @@ impl Indexer {
     pub fn store(data: &Path) -> PathBuf {
         data.join("store")
     }
+}
+
+fn serve(database: &Database, data: &Path, addr: &str) -> Command {
+    let mut command = Command::new(binary("frontrow"));
+    command.args(["serve", "--role", "all", "--addr", addr, "--database-url", &database.url, "--data"]).arg(data);
+    clean_environment(&mut command);
+    // All visitors of a test come from one address, as fast as they can.
+    command.env("FRONTROW_LIMITS", "off");
+    command
 }
 
 /// A developer's own settings have no part in a test.

@@ -3,6 +3,7 @@
 //! An answer is kept under its query and the version of index and availability it was computed from; many asking the same at once
 //! wait for one computation. `took_ms` and `as_of` are not under the `ETag`: an answer with the same hits is the same answer.
 
+use super::degraded::DegradedError;
 use crate::problem::Problem;
 use crate::shared_body::SharedBody;
 use moka::future::Cache;
@@ -37,6 +38,8 @@ pub(super) enum ComputeError {
     Search(#[from] SearchError),
     #[error("write an answer as JSON")]
     Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Degraded(#[from] DegradedError),
     #[error("search: stopping")]
     Stopping,
     /// No fault: there is nothing of that name.
@@ -66,10 +69,29 @@ impl Answers {
         work: impl FnOnce() -> Result<Option<SharedBody>, ComputeError> + Send + 'static,
     ) -> Result<Option<Arc<SharedBody>>, Problem> {
         let computed = async move { self.run(work).await?.map(Arc::new).ok_or(ComputeError::Nothing) };
-        let answer = if key.len() > KEY_BYTES_MAX {
+        self.once((key, view.version()), computed).await
+    }
+
+    /// The same from Postgres, of no version: kept for as long.
+    pub(super) async fn get_degraded(
+        &self,
+        key: String,
+        computed: impl Future<Output = Result<Option<SharedBody>, ComputeError>> + Send,
+    ) -> Result<Option<Arc<SharedBody>>, Problem> {
+        // The cache keeps several copies of what it awaits.
+        let computed = Box::pin(async { computed.await?.map(Arc::new).ok_or(ComputeError::Nothing) });
+        self.once((format!("degraded {key}"), (0, 0, 0)), computed).await
+    }
+
+    async fn once(
+        &self,
+        key: Key,
+        computed: impl Future<Output = Result<Arc<SharedBody>, ComputeError>> + Send,
+    ) -> Result<Option<Arc<SharedBody>>, Problem> {
+        let answer = if key.0.len() > KEY_BYTES_MAX {
             computed.await.map_err(Arc::new)
         } else {
-            self.kept.try_get_with((key, view.version()), computed).await
+            self.kept.try_get_with(key, computed).await
         };
         match answer {
             Ok(answer) => Ok(Some(answer)),
@@ -99,6 +121,7 @@ impl Answers {
 
 fn problem(error: &ComputeError) -> Problem {
     match error {
+        ComputeError::Degraded(error) => Problem::from(error),
         ComputeError::Stopping => Problem::busy("this server is stopping", 1),
         error @ (ComputeError::Search(_) | ComputeError::Json(_) | ComputeError::Nothing) => Problem::internal(error),
     }

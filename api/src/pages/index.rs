@@ -1,7 +1,8 @@
-//! What pages ask of the search: the same view the JSON handlers ask, on a thread that may take its time.
+//! What pages ask of the search: the same view the JSON handlers ask, on a thread that may take its time; Postgres while there is none.
 
 use super::query::Query;
 use crate::app::App;
+use crate::find::is_possible;
 use crate::problem::Problem;
 use jiff::Timestamp;
 use model::EventId;
@@ -13,10 +14,14 @@ use std::sync::Arc;
 const HITS: u32 = 24;
 const FACETS: &str = "availability,on_sale,genre,city,venue,artist";
 
-/// The search's answer to a page's query, and the parameters it could not use; `None` while there is no index yet.
+/// The search's answer to a page's query, and the parameters it could not use; `None` when nothing can be listed yet. While there is
+/// no index, a query that needs one gets the first page of everything by date, without a next.
 pub(super) async fn search(app: &App, query: &Query) -> Result<Option<(Answer, Vec<String>)>, Problem> {
     let (request, ignored) = understood(query);
-    let (Some(view), Some(request)) = (view(app), request) else { return Ok(None) };
+    let Some(request) = request else { return Ok(None) };
+    let Some(view) = view(app) else {
+        return Ok(by_date(app, request).await.map(|answer| (answer, ignored)));
+    };
     let answer = aside(move || view.search(&request, Timestamp::now())).await?;
     Ok(Some((answer, ignored)))
 }
@@ -24,10 +29,19 @@ pub(super) async fn search(app: &App, query: &Query) -> Result<Option<(Answer, V
 /// A whole event; `Ok(None)` when there is none of this id.
 ///
 /// # Errors
-/// 503 while there is no index yet.
+/// 503 while there is no index yet and Postgres does not answer.
 pub(super) async fn event(app: &App, event: EventId) -> Result<Option<EventAnswer>, Problem> {
-    let view = view(app).ok_or_else(|| Problem::busy("the index is being prepared", 2))?;
+    let Some(view) = view(app) else {
+        return app.degraded.event(&app.pool, event, Timestamp::now()).await.map_err(|error| Problem::from(&error));
+    };
     aside(move || view.event(event, Timestamp::now())).await
+}
+
+async fn by_date(app: &App, request: Request) -> Option<Answer> {
+    let possible = is_possible(&request);
+    let request = if possible { request } else { Request { limit: request.limit, ..Request::default() } };
+    let answer = app.degraded.search(&app.pool, &request, Timestamp::now()).await.ok()?;
+    Some(if possible { answer } else { Answer { next: None, ..answer } })
 }
 
 fn view(app: &App) -> Option<Arc<View>> {

@@ -3,8 +3,11 @@
 //! Holds whatever the index does in between: the next page is what comes after that key. It also carries a hash of the search it
 //! belongs to, so that one cannot be used with another search.
 
+use super::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use model::EventId;
 use uuid::Uuid;
 
 const HEADER_BYTES: usize = 4 + 4 + 8 + 16;
@@ -26,6 +29,19 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// After an event in the order of dates, `key_us` being its start in microseconds, or the end of the day it is expected on.
+    #[must_use]
+    pub fn by_date(request: &Request, key_us: i64, event_id: EventId, now: Timestamp) -> Self {
+        let day = request.cursor.as_ref().map_or_else(|| day_of(now), |cursor| cursor.day);
+        Self { search: request.checksum(), day, key: key_us, id: event_id.0, text: String::new() }
+    }
+
+    /// The sort's number and the event it is after.
+    #[must_use]
+    pub fn place(&self) -> (i64, EventId) {
+        (self.key, EventId(self.id))
+    }
+
     /// As a client keeps it.
     #[must_use]
     pub fn encode(&self) -> String {
@@ -55,4 +71,9 @@ impl Cursor {
             text: text.to_owned(),
         })
     }
+}
+
+/// The day of an instant, in days since 1970 by UTC.
+pub(crate) fn day_of(now: Timestamp) -> i32 {
+    i32::try_from(now.as_second().div_euclid(86_400)).unwrap_or(i32::MAX)
 }

@@ -5,11 +5,11 @@ use super::highlight::highlight;
 use super::order::Ranked;
 use super::words::{Relevance, Words};
 use super::{Place, SearchError, Segment, View};
-use crate::answer::{EventAnswer, Hit, VenueBrief};
+use crate::answer::{EventAnswer, Hit, Live, VenueBrief};
 use crate::columns::{NO_INSTANT, NO_PRICE};
-use crate::document::{EventDocument, Status, VenueRow};
+use crate::document::{EventDocument, Status};
 use crate::names::Names;
-use crate::overlay::Cells;
+use crate::overlay::{Cell, Cells};
 use crate::request::Request;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -47,7 +47,7 @@ impl Cards<'_> {
             date_tba: expected_at.is_some(),
             timezone: venue.item.row.timezone.clone(),
             status: status(columns.status.get(rank).copied()),
-            venue: brief(&venue.item.row),
+            venue: VenueBrief::from(&venue.item.row),
             artists: columns
                 .artists
                 .of(rank)
@@ -94,32 +94,8 @@ pub(super) fn event_answer(
     now: Timestamp,
 ) -> Option<EventAnswer> {
     let segment = view.segments.get(place.segment)?;
-    let live = segment.live(place.rank, cells);
-    let zone = TimeZone::get(&event.venue.timezone).unwrap_or(TimeZone::UTC);
-    Some(EventAnswer {
-        local_start: zone.to_datetime(event.starts_at).to_string(),
-        timezone: event.venue.timezone.clone(),
-        price_min: live.price_min,
-        price_max: event.price_max(),
-        seats_left: live.seats_left,
-        seats_total: event.capacity,
-        availability: segment.availability(place.rank, cells),
-        on_sale: segment.on_sale(place.rank, now.as_microsecond()),
-        as_of: view.head.lsn,
-        event,
-    })
-}
-
-fn brief(venue: &VenueRow) -> VenueBrief {
-    VenueBrief {
-        venue_id: venue.venue_id,
-        name: venue.name.clone(),
-        city: venue.city.clone(),
-        region: venue.region.clone(),
-        country: venue.country.clone(),
-        lat: venue.lat,
-        lon: venue.lon,
-    }
+    let Cell { seats_left, price_min } = segment.live(place.rank, cells);
+    Some(EventAnswer::of(event, Live { seats_left, price_min }, view.head.lsn, now))
 }
 
 fn status(number: Option<u8>) -> Status {
