@@ -94,6 +94,24 @@ ensure_mail_sink() {
   printf '%s\n' "$tools/bin/python"
 }
 
+# A Python with the S3 emulator of the tests, in target/tools/s3; pinned, so that every run meets the same one.
+ensure_s3() {
+  local place=$PWD/target/tools/s3
+  if [ -f "$place/ready-5.2.1" ]; then return 0; fi
+  ensure python3 python3
+  python3 -m venv "$place" >&2 || {
+    install_packages python3-venv python3-venv
+    python3 -m venv "$place" >&2 || fail "python3 makes no virtual environment in $place"
+  }
+  "$place/bin/pip" install --quiet --disable-pip-version-check 'moto[s3,server]==5.2.1' >&2 ||
+    fail "pip could not install the S3 emulator; type: target/tools/s3/bin/pip install 'moto[s3,server]==5.2.1'"
+  touch "$place/ready-5.2.1"
+}
+
+ensure_redis() {
+  ensure redis-server redis-server
+}
+
 # The directory of a Postgres of version 15 or later, the one named first, then the newest; prints it.
 postgres_bin() {
   local dir version

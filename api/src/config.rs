@@ -50,6 +50,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Object store of the index, as a URL.
     pub store: String,
+    /// Redis, by which processes hear of each other's publications; `None` leaves it to polling.
+    pub redis: Option<Secret>,
     /// The indexer's replication slot; `None` is named after the database.
     pub slot: Option<String>,
     /// This installation's secret: keys for webhooks and the sandbox portal are derived from it.
@@ -136,6 +138,7 @@ impl Config {
             database_url: database_url(args.database.database_url.as_deref())?,
             public_url,
             store,
+            redis: env("FRONTROW_REDIS").map(Secret),
             slot: env("FRONTROW_SLOT"),
             secret: secret(&data)?,
             rates: parsed("FRONTROW_LIMITS", RATES_ACCEPTED)?,

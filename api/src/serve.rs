@@ -82,9 +82,9 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         }
         Role::Search => None,
     };
-    let store = Store::open(&config.store)?;
+    let store = open_store(&config)?;
     let indexing = start_indexer(&config, &store, &tasks);
-    let replica = Replica::open(store.clone(), config.data.join("replica"), replica::Options::default())?;
+    let replica = Replica::open(store.clone(), config.data.join("replica"), replica::Options::of(&store))?;
     tasks.rooms.spawn(follow(replica.clone(), tasks.hard.clone()));
     let app = assemble(config, addr, pool, (replica, booking, indexing), &tasks)?;
     start_workers(&app, &tasks)?;
@@ -141,6 +141,14 @@ async fn ended(mut indexing: watch::Receiver<Indexing>) -> String {
     match seen.and_then(|state| state.fault().map(str::to_owned)) {
         Some(why) => why,
         None => std::future::pending().await,
+    }
+}
+
+fn open_store(config: &Config) -> anyhow::Result<Store> {
+    let store = Store::open(&config.store)?;
+    match &config.redis {
+        Some(redis) => Ok(store.with_redis(redis.expose())?),
+        None => Ok(store),
     }
 }
 

@@ -51,6 +51,9 @@ struct Place {
     /// The store's URL, when it is elsewhere.
     #[arg(long, env = "FRONTROW_STORE", value_name = "URL", global = true)]
     store: Option<String>,
+    /// Redis, by which other processes hear of publications at once.
+    #[arg(long, env = "FRONTROW_REDIS", value_name = "URL", hide_env_values = true, global = true)]
+    redis: Option<String>,
     /// The replication slot's name [default: frontrow_<database>].
     #[arg(long, env = "FRONTROW_SLOT", value_name = "NAME", global = true)]
     slot: Option<String>,
@@ -61,7 +64,10 @@ impl Place {
         let database_url = self.database_url.context("DATABASE_URL is not set; it names the database to index")?;
         let data = std::path::absolute(&self.data).context("use the data directory")?;
         let store = self.store.unwrap_or_else(|| format!("file://{}", data.join("store").display()));
-        let store = Store::open(&store)?;
+        let mut store = Store::open(&store)?;
+        if let Some(redis) = self.redis.filter(|url| !url.is_empty()) {
+            store = store.with_redis(&redis)?;
+        }
         Ok(Settings { database_url, store, work_dir: data.join("indexer"), slot: self.slot })
     }
 }

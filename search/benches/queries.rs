@@ -211,7 +211,8 @@ fn main() {
     let began = Instant::now();
     runtime.block_on(publish(&store, events, now));
     println!("indexed {events} events in {:.1} s", began.elapsed().as_secs_f64());
-    let replica = Replica::open(store, dir.path().join("replica"), Options::default()).unwrap();
+    let options = Options::of(&store);
+    let replica = Replica::open(store, dir.path().join("replica"), options).unwrap();
     let (running, stop) = (replica.clone(), CancellationToken::new());
     let began = Instant::now();
     let task = runtime.spawn({

@@ -26,15 +26,17 @@ use tokio_util::sync::CancellationToken;
 /// How a replica behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How often the store is asked when nothing in this process says that it changed.
+    /// How often the store is asked when nothing says that it changed.
     pub poll_interval: Duration,
     /// How long a newer HEAD may be known but not shown before the replica counts as not ready.
     pub lag_max: Duration,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self { poll_interval: Duration::from_millis(25), lag_max: Duration::from_secs(10) }
+impl Options {
+    /// What suits a store.
+    #[must_use]
+    pub fn of(store: &Store) -> Self {
+        Self { poll_interval: store.poll_interval(), lag_max: Duration::from_secs(10) }
     }
 }
 

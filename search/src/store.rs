@@ -1,18 +1,24 @@
 //! The object store that carries packs, manifests and availability from the indexer to the replicas.
 //!
-//! One type over `object_store`: a directory today. `LocalFileSystem` has no compare-and-set, so the disk store makes its own:
-//! a file lock, which the kernel drops with its process, around compare and rename. What is put `Durable` has its file and its
-//! directories synced before the call returns; what is put `Visible` may be lost with the machine, never torn.
+//! One type over `object_store`: a directory or an S3-compatible bucket, alike in every promise. What is put `Durable` survives the
+//! machine once the call returns; what is put `Visible` may be lost with it, never torn. A compare-and-set has one winner. News of one
+//! travels in the process and, when told so, by Redis; it may be lost, so whoever waits for it also polls.
 
+mod bucket;
+mod disk;
+mod notice;
+
+use bucket::Bucket;
 use bytes::Bytes;
+use disk::Disk;
 use futures::TryStreamExt;
-use object_store::local::LocalFileSystem;
+pub use notice::NoticeError;
+use notice::Notices;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
-use std::fs::{self, File};
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Whether a write must survive the machine before the call returns.
@@ -41,7 +47,7 @@ pub struct Object {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The URL names no kind of store there is.
-    #[error("a store is named by a URL such as file:///var/lib/frontrow/store, not {url:?}")]
+    #[error("a store is named by a URL such as file:///var/lib/frontrow/store or s3://BUCKET/PREFIX, not {url:?}")]
     Url {
         /// What was given.
         url: String,
@@ -72,36 +78,67 @@ pub enum CasError {
 /// A handle on the store; clones share it and its change notice.
 #[derive(Clone, Debug)]
 pub struct Store {
-    disk: Arc<Disk>,
-    changes: Arc<watch::Sender<u64>>,
+    place: Place,
+    notices: Arc<Notices>,
 }
 
-#[derive(Debug)]
-struct Disk {
-    root: PathBuf,
-    visible: LocalFileSystem,
-    durable: LocalFileSystem,
+#[derive(Clone, Debug)]
+enum Place {
+    Disk(Arc<Disk>),
+    Bucket(Arc<Bucket>),
 }
 
 impl Store {
-    /// Opens the store a URL names, making its directory when it is not there.
+    /// Opens the store a URL names: a directory, made when it is not there, or a bucket, whose endpoint and credentials come from the
+    /// environment as `object_store` documents for Amazon S3 (`AWS_ENDPOINT`, `AWS_ACCESS_KEY_ID`, …).
     ///
     /// # Errors
-    /// When the URL is not `file:///…` or the directory cannot be made.
+    /// When the URL is neither `file:///…` nor `s3://…`, or what it names cannot be used.
     pub fn open(url: &str) -> Result<Self, StoreError> {
-        let root = url.strip_prefix("file://").filter(|path| path.starts_with('/'));
-        let root = PathBuf::from(root.ok_or_else(|| StoreError::Url { url: url.to_owned() })?);
-        fs::create_dir_all(&root).map_err(failed("make the directory", url))?;
-        let visible = LocalFileSystem::new_with_prefix(&root).map_err(failed("open", url))?;
-        let durable = visible.clone().with_fsync(true);
-        let disk = Disk { root, visible, durable };
-        Ok(Self { disk: Arc::new(disk), changes: Arc::new(watch::Sender::new(0)) })
+        let unknown = || StoreError::Url { url: url.to_owned() };
+        let place = if let Some(path) = url.strip_prefix("file://").filter(|path| path.starts_with('/')) {
+            Place::Disk(Arc::new(Disk::open(path.into()).map_err(failed("open", url))?))
+        } else {
+            let (bucket, prefix) =
+                url.strip_prefix("s3://").map(|rest| rest.split_once('/').unwrap_or((rest, ""))).ok_or_else(unknown)?;
+            if bucket.is_empty() {
+                return Err(unknown());
+            }
+            Place::Bucket(Arc::new(Bucket::open(bucket, prefix).map_err(failed("open", url))?))
+        };
+        Ok(Self { place, notices: Arc::new(Notices::new(url)) })
     }
 
-    /// Ticks after each compare-and-set made through this handle or a clone: a reader in the same process need not poll.
+    /// Also tells of changes, and hears of other processes', over Redis. A Redis that is away costs the poll interval, nothing else.
+    ///
+    /// # Errors
+    /// When the URL is none of Redis's.
+    pub fn with_redis(self, redis_url: &str) -> Result<Self, NoticeError> {
+        self.notices.travel_by(redis_url)?;
+        Ok(self)
+    }
+
+    /// Ticks after each compare-and-set made through this handle or a clone, and after those heard of: a reader need not only poll.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+        self.notices.changes()
+    }
+
+    /// How often a reader that hears nothing does well to ask.
+    #[must_use]
+    pub fn poll_interval(&self) -> Duration {
+        match &self.place {
+            Place::Disk(_) => Duration::from_millis(25),
+            // Each question is paid for.
+            Place::Bucket(_) => Duration::from_millis(500),
+        }
+    }
+
+    fn objects(&self, durability: Durability) -> &dyn ObjectStore {
+        match &self.place {
+            Place::Disk(disk) => disk.objects(durability),
+            Place::Bucket(bucket) => bucket.objects(),
+        }
     }
 
     /// The object's bytes, or none.
@@ -109,7 +146,7 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
-        match self.disk.visible.get(&Path::from(path)).await {
+        match self.objects(Durability::Visible).get(&Path::from(path)).await {
             Ok(found) => found.bytes().await.map(Some).map_err(failed("read", path)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(failed("read", path)(error)),
@@ -124,7 +161,7 @@ impl Store {
         if range.is_empty() {
             return Ok(Some(Bytes::new()));
         }
-        match self.disk.visible.get_range(&Path::from(path), range).await {
+        match self.objects(Durability::Visible).get_range(&Path::from(path), range).await {
             Ok(bytes) => Ok(Some(bytes)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(failed("read a part of", path)(error)),
@@ -136,20 +173,17 @@ impl Store {
     /// # Errors
     /// When the store fails; readers then see the old object or the new one, never a mixture.
     pub async fn put(&self, path: &str, bytes: Bytes, durability: Durability) -> Result<(), StoreError> {
-        self.disk
-            .with(durability)
-            .put(&Path::from(path), PutPayload::from_bytes(bytes))
-            .await
-            .map_err(failed("write", path))?;
-        Ok(())
+        let put = self.objects(durability).put(&Path::from(path), PutPayload::from_bytes(bytes)).await;
+        put.map(|_| ()).map_err(failed("write", path))
     }
 
-    /// Makes objects that were put `Visible` durable, in one go: their files, then their directories.
+    /// Makes objects that were put `Visible` durable, in one go: their files, then their directories. A bucket's are from the start.
     ///
     /// # Errors
     /// When one of them is missing or cannot be synced.
     pub async fn make_durable(&self, paths: Vec<String>) -> Result<(), StoreError> {
-        let disk = Arc::clone(&self.disk);
+        let Place::Disk(disk) = &self.place else { return Ok(()) };
+        let disk = Arc::clone(disk);
         let synced = tokio::task::spawn_blocking(move || disk.sync(&paths)).await;
         synced.map_err(failed("sync", "objects"))?.map_err(failed("sync", "objects"))
     }
@@ -159,7 +193,7 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn list(&self, prefix: &str) -> Result<Vec<Object>, StoreError> {
-        let listed = self.disk.visible.list(Some(&Path::from(prefix)));
+        let listed = self.objects(Durability::Visible).list(Some(&Path::from(prefix)));
         let mut objects: Vec<Object> = listed
             .map_ok(|meta| Object { path: meta.location.to_string(), len_bytes: meta.size })
             .try_collect()
@@ -174,7 +208,7 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn delete(&self, path: &str) -> Result<(), StoreError> {
-        match self.disk.visible.delete(&Path::from(path)).await {
+        match self.objects(Durability::Visible).delete(&Path::from(path)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed("delete", path)(error)),
         }
@@ -185,7 +219,13 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn get_tagged(&self, path: &str) -> Result<Option<(Bytes, Tag)>, StoreError> {
-        Ok(self.get(path).await?.map(|bytes| (bytes.clone(), Tag(bytes))))
+        match &self.place {
+            Place::Disk(_) => Ok(self.get(path).await?.map(|bytes| (bytes.clone(), Tag(bytes)))),
+            Place::Bucket(bucket) => {
+                let found = bucket.get_tagged(path).await.map_err(failed("read", path))?;
+                Ok(found.map(|(bytes, tag)| (bytes, Tag(tag))))
+            }
+        }
     }
 
     /// Writes the object if it still is what `expected` says; `None` expects that there is none.
@@ -199,76 +239,21 @@ impl Store {
         bytes: Bytes,
         durability: Durability,
     ) -> Result<Tag, CasError> {
-        let (disk, name) = (Arc::clone(&self.disk), path.to_owned());
-        let (expected, new) = (expected.cloned(), bytes.clone());
-        let swap = move || disk.swap(&name, expected.as_ref(), &new, durability);
-        let swapped = tokio::task::spawn_blocking(swap).await.map_err(failed("write", path))?;
-        if !swapped.map_err(failed("write", path))? {
-            return Err(CasError::Changed);
-        }
-        self.changes.send_modify(|tick| *tick += 1);
-        Ok(Tag(bytes))
-    }
-}
-
-impl Disk {
-    fn with(&self, durability: Durability) -> &LocalFileSystem {
-        match durability {
-            Durability::Visible => &self.visible,
-            Durability::Durable => &self.durable,
-        }
-    }
-
-    /// Under the store's lock: compare, write beside, rename. True when it was written.
-    fn swap(&self, name: &str, expected: Option<&Tag>, new: &[u8], durability: Durability) -> std::io::Result<bool> {
-        let lock = File::options().create(true).truncate(false).write(true).open(self.root.join(".lock"))?;
-        lock.lock()?;
-        let target = self.root.join(name);
-        let present = match fs::read(&target) {
-            Ok(bytes) => Some(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        if present.as_deref() != expected.map(|tag| tag.0.as_ref()) {
-            return Ok(false);
-        }
-        if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        // The lock allows one writer, so one name beside the target is enough, and a crash leaves at most one such file.
-        let beside = target.with_file_name(".swap");
-        fs::write(&beside, new)?;
-        if durability == Durability::Durable {
-            File::open(&beside)?.sync_all()?;
-        }
-        fs::rename(&beside, &target)?;
-        if durability == Durability::Durable {
-            self.sync_folders(&target)?;
-        }
-        Ok(true)
-    }
-
-    fn sync(&self, paths: &[String]) -> std::io::Result<()> {
-        let targets: Vec<PathBuf> = paths.iter().map(|path| self.root.join(path)).collect();
-        for target in &targets {
-            File::open(target)?.sync_all()?;
-        }
-        let mut last = None;
-        for target in &targets {
-            if last != target.parent() {
-                self.sync_folders(target)?;
-                last = target.parent();
+        let expected = expected.map(|tag| tag.0.clone());
+        let tag = match &self.place {
+            Place::Disk(disk) => {
+                let (disk, name, new) = (Arc::clone(disk), path.to_owned(), bytes.clone());
+                let swap = move || disk.swap(&name, expected.as_deref(), &new, durability);
+                let swapped = tokio::task::spawn_blocking(swap).await.map_err(failed("write", path))?;
+                swapped.map_err(failed("write", path))?.then_some(bytes)
             }
-        }
-        Ok(())
-    }
-
-    /// From the file's folder up to the root: a new folder lives in its parent.
-    fn sync_folders(&self, target: &std::path::Path) -> std::io::Result<()> {
-        for folder in target.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root)) {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(())
+            Place::Bucket(bucket) => {
+                bucket.swap(path, expected.as_ref(), bytes).await.map_err(failed("write", path))?
+            }
+        };
+        let tag = tag.ok_or(CasError::Changed)?;
+        self.notices.tell();
+        Ok(Tag(tag))
     }
 }
 
@@ -284,56 +269,12 @@ where
 mod tests {
     use super::*;
 
-    fn store() -> (tempfile::TempDir, Store) {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&format!("file://{}", dir.path().display())).unwrap();
-        (dir, store)
-    }
-
-    #[tokio::test]
-    async fn what_is_put_is_read_listed_and_deleted() {
-        let (_dir, store) = store();
-        store.put("g1/pack/b", Bytes::from_static(b"hello"), Durability::Visible).await.unwrap();
-        store.put("g1/pack/a", Bytes::from_static(b"!"), Durability::Durable).await.unwrap();
-        store.make_durable(vec!["g1/pack/b".into()]).await.unwrap();
-        assert_eq!(store.get_range("g1/pack/b", 1..3).await.unwrap().unwrap(), "el");
-        let names: Vec<_> = store.list("g1/pack").await.unwrap().into_iter().map(|o| (o.path, o.len_bytes)).collect();
-        assert_eq!(names, [("g1/pack/a".into(), 1), ("g1/pack/b".into(), 5)]);
-        store.delete("g1/pack/b").await.unwrap();
-        store.delete("g1/pack/b").await.unwrap();
-        assert_eq!(store.get("g1/pack/b").await.unwrap(), None);
-    }
-
-    #[tokio::test]
-    async fn compare_and_set_refuses_who_did_not_see_the_last_write() {
-        let (_dir, store) = store();
-        let changes = store.changes();
-        let first = store.compare_and_set("g1/HEAD", None, "1".into(), Durability::Durable).await.unwrap();
-        let again = store.compare_and_set("g1/HEAD", None, "x".into(), Durability::Visible).await;
-        assert!(matches!(again, Err(CasError::Changed)));
-        store.compare_and_set("g1/HEAD", Some(&first), "2".into(), Durability::Visible).await.unwrap();
-        let late = store.compare_and_set("g1/HEAD", Some(&first), "3".into(), Durability::Visible).await;
-        assert!(matches!(late, Err(CasError::Changed)));
-        assert_eq!(store.get("g1/HEAD").await.unwrap().unwrap(), "2");
-        assert_eq!(*changes.borrow(), 2);
-    }
-
-    #[tokio::test]
-    async fn of_many_writers_from_one_reading_exactly_one_wins() {
-        let (_dir, store) = store();
-        let tries = (0..16).map(|n| {
-            let store = store.clone();
-            tokio::spawn(async move {
-                store.compare_and_set("HEAD", None, n.to_string().into(), Durability::Visible).await.is_ok()
-            })
-        });
-        let won = futures::future::join_all(tries).await.into_iter().filter(|won| *won.as_ref().unwrap()).count();
-        assert_eq!(won, 1);
-    }
-
     #[test]
-    fn only_file_urls_are_stores() {
-        assert!(matches!(Store::open("s3://bucket"), Err(StoreError::Url { .. })));
-        assert!(matches!(Store::open("file://relative"), Err(StoreError::Url { .. })));
+    fn a_url_names_a_directory_or_a_bucket() {
+        for wrong in ["file://relative", "/var/store", "s3://", "s3:///prefix", "gs://bucket", ""] {
+            assert!(matches!(Store::open(wrong), Err(StoreError::Url { .. })), "{wrong}");
+        }
+        assert!(matches!(Store::open("s3://bucket").unwrap().place, Place::Bucket(_)));
+        assert!(matches!(Store::open("s3://bucket/a/b").unwrap().place, Place::Bucket(_)));
     }
 }

@@ -5,19 +5,23 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a harness fails its test by panicking")]
 #![allow(clippy::missing_panics_doc, reason = "every function here may fail its test")]
 
+mod bucket;
 pub mod catalog;
 mod client;
 mod cluster;
 mod database;
 mod mail;
 mod process;
+mod redis;
 mod server;
 mod wait;
 
+pub use bucket::Bucket;
 pub use client::{Answer, Client};
 pub use cluster::postgres_bin;
 pub use database::Database;
 pub use mail::MailSink;
 pub use process::{Process, binary, repository};
+pub use redis::Redis;
 pub use server::{Indexer, Server};
 pub use wait::{DEADLINE, until, until_within};

@@ -76,10 +76,16 @@ impl Indexer {
     /// Streams `database` into the store of `data`, as `frontrow serve --data` lays it out.
     #[must_use]
     pub fn start(database: &Database, data: &Path) -> Self {
+        Self { process: Process::spawn(&mut Self::command(database, data, &["run"])) }
+    }
+
+    /// The `indexer` program with these arguments, on a test's database and data directory.
+    #[must_use]
+    pub fn command(database: &Database, data: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(binary("indexer"));
-        command.args(["run", "--database-url", &database.url, "--data"]).arg(data);
+        command.args(args).args(["--database-url", &database.url, "--data"]).arg(data);
         clean_environment(&mut command);
-        Self { process: Process::spawn(&mut command) }
+        command
     }
 
     /// Where the index store is under a data directory.

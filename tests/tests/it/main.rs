@@ -24,5 +24,6 @@ mod saved_search;
 mod search_equals_postgres;
 mod search_live;
 mod serving;
+mod store;
 mod tidy;
 mod whole_path;
