@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::ops::Deref;
 use utoipa::ToSchema;
 
-/// One line of text. White space around it is gone once it is parsed; [`line`] sees that nothing in it breaks the line.
+/// One line of text. White space around it is gone once it is parsed; [`line()`] sees that nothing in it breaks the line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(value_type = String)]
 pub struct Line(String);

@@ -44,7 +44,7 @@ pub struct Fields {
     pub parents: Field,
     /// The whole serde JSON of the source; stored.
     pub source: Field,
-    /// An event's words with their positions, each part's as often as its weight; see [`weighted`].
+    /// An event's words with their positions, each part's as often as its weight.
     pub text: Field,
     /// The words of an event's title alone.
     pub(crate) title_words: Field,
