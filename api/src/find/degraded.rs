@@ -248,7 +248,8 @@ async fn rows(db: &mut PgConnection, page: &Page) -> Result<Vec<Row>, sqlx::Erro
             where not date_tba and (starts_at, event_id) > ($5::timestamptz, $6::uuid) and starts_at >= $7::timestamptz
                 and ($8::timestamptz is null or starts_at < $8) and ($10 or starts_at > $11::timestamptz or ends_at > $11)
                 and starts_at > case when $10 then '-infinity' else $11 - interval '1 day'
-                    - (select coalesce(max(ends_at - starts_at), interval '0') from event) end
+                    - (select coalesce(max(case when isfinite(starts_at) and isfinite(ends_at) then ends_at - starts_at end),
+                        interval '0') from event) end
             order by starts_at, event_id limit $12
         ), expected as (
             select event_id, key from matching, lateral (select (date_trunc('day', starts_at at time zone timezone)
