@@ -14,13 +14,16 @@ use serde_json::value::RawValue;
 use std::path::Path;
 use tantivy::Directory as _;
 use tantivy::directory::META_LOCK;
-use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, NoMergePolicy};
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, NoMergePolicy, UserOperation};
 use tantivy::schema::{IndexRecordOption, Value};
 use tantivy::{
     DocAddress, DocSet, Index, IndexMeta, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TERMINATED,
     TantivyDocument, Term,
 };
 use uuid::Uuid;
+
+/// Operations handed to the writer's threads at once: waking one for each document costs more than some documents do.
+const OPERATIONS_TOGETHER: usize = 64;
 
 /// What a published commit says about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +72,8 @@ pub enum IndexError {
 pub(crate) struct WorkingIndex {
     directory: UnsyncedDirectory,
     writer: IndexWriter,
+    /// What the writer has yet to be handed, in order.
+    operations: Vec<UserOperation>,
     reader: IndexReader,
     searcher: Searcher,
 }
@@ -104,32 +109,38 @@ impl WorkingIndex {
         }
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let searcher = reader.searcher();
-        Ok(Self { directory, writer, reader, searcher })
+        Ok(Self { directory, writer, operations: Vec::new(), reader, searcher })
     }
 
     /// Replaces or adds a document.
-    pub(crate) fn put(&self, kind: Kind, id: Uuid, document: TantivyDocument) -> Result<(), IndexError> {
-        self.delete(kind, id);
+    pub(crate) fn put(&mut self, kind: Kind, id: Uuid, document: TantivyDocument) -> Result<(), IndexError> {
+        self.operations.push(UserOperation::Delete(id_term(kind, id)));
         self.add(document)
     }
 
     /// Adds a document that is known to be new.
-    pub(crate) fn add(&self, document: TantivyDocument) -> Result<(), IndexError> {
-        self.writer.add_document(document)?;
-        Ok(())
+    pub(crate) fn add(&mut self, document: TantivyDocument) -> Result<(), IndexError> {
+        self.operations.push(UserOperation::Add(document));
+        if self.operations.len() >= OPERATIONS_TOGETHER { self.hand_over() } else { Ok(()) }
     }
 
-    pub(crate) fn delete(&self, kind: Kind, id: Uuid) {
-        self.writer.delete_term(id_term(kind, id));
+    pub(crate) fn delete(&mut self, kind: Kind, id: Uuid) {
+        self.operations.push(UserOperation::Delete(id_term(kind, id)));
     }
 
     /// Removes every document of a kind.
-    pub(crate) fn delete_all(&self, kind: Kind) {
-        self.writer.delete_term(Term::from_field_u64(schema::fields().kind, kind as u64));
+    pub(crate) fn delete_all(&mut self, kind: Kind) {
+        self.operations.push(UserOperation::Delete(Term::from_field_u64(schema::fields().kind, kind as u64)));
+    }
+
+    fn hand_over(&mut self) -> Result<(), IndexError> {
+        self.writer.run(self.operations.drain(..))?;
+        Ok(())
     }
 
     /// Makes everything since the last commit visible to the look-ups, under `payload` or privately.
     pub(crate) fn commit(&mut self, payload: Option<&Payload>) -> Result<(), IndexError> {
+        self.hand_over()?;
         let mut prepared = self.writer.prepare_commit()?;
         if let Some(payload) = payload {
             prepared.set_payload(&serde_json::to_string(payload).map_err(IndexError::Source)?);

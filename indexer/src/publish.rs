@@ -284,7 +284,7 @@ mod tests {
         Payload { lsn: Lsn(lsn), system_id: "1".into(), publication: "p".into() }
     }
 
-    fn add(index: &WorkingIndex, name: &str) -> uuid::Uuid {
+    fn add(index: &mut WorkingIndex, name: &str) -> uuid::Uuid {
         let artist =
             ArtistRow { artist_id: model::ArtistId::new(), name: name.into(), aliases: Vec::new(), version: 1 };
         index.put(Kind::Artist, artist.artist_id.0, artist.to_document().unwrap()).unwrap();
@@ -318,10 +318,10 @@ mod tests {
         let place = Place::new();
         let mut index = WorkingIndex::create(&place.dir.path().join("a"), Purpose::Stream).unwrap();
         let mut publisher = Publisher::begin(place.store.clone(), 1, 1);
-        let first = add(&index, "Clara");
+        let first = add(&mut index, "Clara");
         index.commit(Some(&payload(10))).unwrap();
         publisher.publish(&index, &payload(10)).await.unwrap();
-        let second = add(&index, "Fanny");
+        let second = add(&mut index, "Fanny");
         index.delete(Kind::Artist, first);
         index.commit(Some(&payload(20))).unwrap();
         publisher.publish(&index, &payload(20)).await.unwrap();
@@ -329,7 +329,7 @@ mod tests {
         let settled = publisher.settle().run().await.unwrap();
         assert_eq!((settled.lsn, publisher.is_unsettled()), (Lsn(20), false));
         // Unpublished, and so forgotten.
-        add(&index, "Nobody");
+        add(&mut index, "Nobody");
         index.commit(None).unwrap();
         drop(index);
 

@@ -5,9 +5,7 @@
 //! without spaces (Han, Kana, Hangul, Thai and their neighbours) are dense: a run of their letters is one word, which is
 //! indexed as its pairs of neighbours, so that any part of it is found; their marks make other letters and stay.
 
-use std::iter::Peekable;
 use std::ops::Range;
-use std::str::CharIndices;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{canonical_combining_class, compose, is_combining_mark};
 
@@ -47,41 +45,62 @@ pub(crate) struct Word {
 /// The words of a text, one at a time into the caller's buffer.
 #[derive(Debug)]
 pub(crate) struct Words<'a> {
-    chars: Peekable<CharIndices<'a>>,
+    text: &'a str,
+    at: usize,
 }
 
 impl<'a> Words<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { chars: text.char_indices().peekable() }
+        Self { text, at: 0 }
     }
 
     /// Replaces `word` by the next one; false when there is none.
     pub(crate) fn next_into(&mut self, word: &mut Word) -> bool {
-        while let Some((start, first)) = self.chars.next() {
+        while let Some(first) = self.rest().chars().next() {
             if !first.is_alphanumeric() {
+                self.at += first.len_utf8();
                 continue;
             }
             word.text.clear();
             word.letters.clear();
-            word.place = start..start + first.len_utf8();
+            let start = self.at;
             if is_dense(first) {
-                word.add_letters(first, start);
-                while let Some((at, c)) = self.chars.next_if(|(_, c)| belongs(*c) && is_dense(*c)) {
-                    word.add_letters(c, at);
+                while let Some(c) = self.next_letter(is_dense) {
+                    word.add_letters(c, self.at);
+                    self.at += c.len_utf8();
                 }
             } else {
-                fold_char(first, &mut word.text);
-                while let Some((at, c)) = self.chars.next_if(|(_, c)| belongs(*c) && !is_dense(*c)) {
-                    fold_char(c, &mut word.text);
-                    word.place.end = at + c.len_utf8();
-                }
-                word.text.truncate(word.text.floor_char_boundary(WORD_BYTES_MAX));
+                self.fold_into(&mut word.text);
             }
+            word.place = start..self.at;
             if !word.text.is_empty() {
                 return true;
             }
         }
         false
+    }
+
+    /// Takes a word that is not dense, folded and no longer than a word may be.
+    fn fold_into(&mut self, word: &mut String) {
+        loop {
+            // Nearly all letters anywhere are these, and need no table.
+            let plain = self.rest().bytes().take_while(u8::is_ascii_alphanumeric).count();
+            word.push_str(self.rest().get(..plain).unwrap_or_default());
+            self.at += plain;
+            let Some(c) = self.next_letter(|c| !is_dense(c)) else { break };
+            fold_char(c, word);
+            self.at += c.len_utf8();
+        }
+        word.make_ascii_lowercase();
+        word.truncate(word.floor_char_boundary(WORD_BYTES_MAX));
+    }
+
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn next_letter(&self, accepted: impl Fn(char) -> bool) -> Option<char> {
+        self.rest().chars().next().filter(|c| belongs(*c) && accepted(*c))
     }
 }
 
@@ -89,7 +108,6 @@ impl Word {
     /// Letters of a dense word; a mark that makes another letter of the one before does so.
     fn add_letters(&mut self, c: char, at: usize) {
         let place = at..at + c.len_utf8();
-        self.place.end = place.end;
         for part in std::iter::once(c).nfkc().flat_map(char::to_lowercase).filter(|part| belongs(*part)) {
             let before = self.text.chars().next_back();
             if let (Some(whole), Some((start, letter))) =
@@ -180,12 +198,16 @@ pub(crate) fn stands_in(word: &str, name: &str) -> bool {
 /// Whether a letter is of a script that is written without spaces between words.
 pub(crate) fn is_dense(c: char) -> bool {
     // What only compatibility makes a letter of such a script, as the number ㊀, is one too.
-    of_dense_script(c) || (c >= '\u{2000}' && std::iter::once(c).nfkc().next().is_some_and(of_dense_script))
+    c >= DENSE_MIN
+        && (of_dense_script(c) || (c >= '\u{2000}' && std::iter::once(c).nfkc().next().is_some_and(of_dense_script)))
 }
+
+/// The first letter of a dense script.
+const DENSE_MIN: char = '\u{e00}';
 
 fn of_dense_script(c: char) -> bool {
     matches!(c,
-        '\u{e00}'..='\u{eff}' // Thai, Lao
+        DENSE_MIN..='\u{eff}' // Thai, Lao
         | '\u{1000}'..='\u{109f}' // Myanmar
         | '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{ac00}'..='\u{d7ff}' // Hangul
         | '\u{1780}'..='\u{17ff}' // Khmer
@@ -196,7 +218,7 @@ fn of_dense_script(c: char) -> bool {
 }
 
 fn belongs(c: char) -> bool {
-    c.is_alphanumeric() || is_combining_mark(c)
+    c.is_alphanumeric() || (!c.is_ascii() && is_combining_mark(c))
 }
 
 /// Marks on letters; the vowel signs of Indic scripts and the like are letters themselves.
@@ -205,10 +227,6 @@ fn is_mark(c: char) -> bool {
 }
 
 fn fold_char(c: char, word: &mut String) {
-    if c.is_ascii() {
-        word.push(c.to_ascii_lowercase());
-        return;
-    }
     let parts = c.nfkd().flat_map(char::to_lowercase).nfkd();
     for part in parts.filter(|part| part.is_alphanumeric() && !is_mark(*part)) {
         match part {

@@ -33,7 +33,7 @@ impl Projection {
     }
 
     /// The venues and artists that changed; their names are still pending for the events' sake.
-    fn write_parents(&self) -> Result<Vec<(Kind, Uuid)>, ApplyError> {
+    fn write_parents(&mut self) -> Result<Vec<(Kind, Uuid)>, ApplyError> {
         let mut changed = Vec::new();
         for (id, venue) in &self.venues {
             match venue {
@@ -53,7 +53,7 @@ impl Projection {
     }
 
     /// Events that nothing else touched: those that are pending are refreshed with the rest.
-    fn write_children(&self, parents: &[(Kind, Uuid)]) -> Result<(), ApplyError> {
+    fn write_children(&mut self, parents: &[(Kind, Uuid)]) -> Result<(), ApplyError> {
         for address in self.index.children(parents)? {
             let mut event = self.index.event_at(address)?;
             if !self.events.contains_key(&event.event_id) && self.refresh(&mut event) {
@@ -84,12 +84,12 @@ impl Projection {
         changed
     }
 
-    fn write_event(&self, event: &EventDocument) -> Result<(), ApplyError> {
+    fn write_event(&mut self, event: &EventDocument) -> Result<(), ApplyError> {
         Ok(self.index.put(Kind::Event, event.event_id.0, event.to_document().map_err(document)?)?)
     }
 
     /// Takes what belongs to events from every one of them, after a `TRUNCATE` of these tables.
-    pub(super) fn strip_events(&self, tables: &[Table]) -> Result<(), ApplyError> {
+    pub(super) fn strip_events(&mut self, tables: &[Table]) -> Result<(), ApplyError> {
         let children = [Table::EventArtist, Table::EventTier, Table::EventPresale];
         if !children.iter().any(|child| tables.contains(child)) {
             return Ok(());
