@@ -5,6 +5,7 @@
 use crate::cli::{Role, ServeArgs};
 use crate::limit::{Proxies, Rates};
 use crate::mail;
+use indexer::Endpoint;
 use rand::Rng as _;
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -70,9 +71,9 @@ pub enum ConfigError {
     /// No database was named.
     #[error("no database: set DATABASE_URL or --database-url to postgres://USER@HOST:PORT/NAME")]
     NoDatabase,
-    /// The database's URL asks for what we do not speak.
+    /// The database's URL is none, or asks for what cannot be done.
     #[error(transparent)]
-    Tls(#[from] indexer::TlsWanted),
+    Database(#[from] indexer::EndpointError),
     /// A value is not accepted.
     #[error("{name} is {value:?}; accepted is {accepted}")]
     Bad {
@@ -96,16 +97,11 @@ pub enum ConfigError {
 /// The database's URL from the flag or `DATABASE_URL`.
 ///
 /// # Errors
-/// When neither is set, it is no Postgres URL, or it insists on TLS.
+/// When neither is set, or it is no Postgres URL that can be used.
 pub fn database_url(flag: Option<&str>) -> Result<Secret, ConfigError> {
     let url = flag.map(str::to_owned).or_else(|| env("DATABASE_URL")).ok_or(ConfigError::NoDatabase)?;
-    indexer::without_tls(&url)?;
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        Ok(Secret(url))
-    } else {
-        let value = url.split('@').next_back().unwrap_or_default().to_owned();
-        Err(ConfigError::Bad { name: "DATABASE_URL", value, accepted: "postgres://USER@HOST:PORT/NAME" })
-    }
+    Endpoint::parse(&url)?;
+    Ok(Secret(url))
 }
 
 /// The data directory from the flag or `FRONTROW_DATA`; made when missing.

@@ -21,6 +21,7 @@ mod titles;
 
 use crate::account::PasswordError;
 use crate::database::{self, DatabaseError};
+use indexer::{Endpoint, EndpointError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use season::Season;
@@ -68,6 +69,9 @@ pub enum DemoError {
     /// The database cannot be used.
     #[error(transparent)]
     Unusable(#[from] DatabaseError),
+    /// Its URL cannot be used.
+    #[error(transparent)]
+    Url(#[from] EndpointError),
     /// The database refused.
     #[error("load the demo into Postgres")]
     Database(#[from] tokio_postgres::Error),
@@ -81,7 +85,8 @@ impl Demo {
     pub async fn load(&self) -> Result<Loaded, DemoError> {
         let pool = database::connect(&self.database_url).await?;
         database::check(&pool, true).await?;
-        let (mut client, connection) = tokio_postgres::connect(&self.database_url, tokio_postgres::NoTls).await?;
+        let endpoint = Endpoint::parse(&self.database_url)?;
+        let (mut client, connection) = Box::pin(endpoint.config.connect(endpoint.tls.clone())).await?;
         let connection = tokio::spawn(connection);
         let organizer = logins::make(&client, &self.data).await?;
         // A zone east of Greenwich begins its day earlier: from the day after on, no event lies in the past anywhere.
@@ -90,7 +95,7 @@ impl Demo {
         let records = archive::read().map_err(DemoError::Archive)?;
         let season = Season::of(&records, plans::all()?, today);
         let events_added = load::events(&mut client, &season, organizer, self.events).await?;
-        Box::pin(sold_out::sell(&client, pool.clone(), &self.database_url)).await?;
+        Box::pin(sold_out::sell(&client, pool.clone(), endpoint)).await?;
         pool.close().await;
         drop(client);
         connection.abort();

@@ -17,6 +17,7 @@ use crate::{console, database, idempotency, notification, router};
 use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use booking::Booking;
+use indexer::Endpoint;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use search::replica::{self, Replica};
 use search::store::Store;
@@ -76,7 +77,8 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     };
     let booking = match config.role {
         Role::All | Role::Gateway => {
-            let settings = booking::Settings::new(url);
+            let endpoint = Endpoint::parse(&url)?;
+            let settings = booking::Settings::new(endpoint.config, endpoint.tls);
             let opened = Booking::open(settings, pool.clone(), tasks.rooms.clone(), tasks.hard.clone());
             Some(Box::pin(opened).await?)
         }

@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -34,7 +35,9 @@ const MAP_AGE_MAX: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Settings {
     /// Where Postgres is: the lanes keep connections of their own beside the pool.
-    pub database_url: String,
+    pub postgres: tokio_postgres::Config,
+    /// Encrypts the connections, where `postgres` asks for that.
+    pub tls: MakeRustlsConnect,
     /// Connections the lanes share.
     pub connections_max: usize,
     /// Commands waiting per event; beyond it the answer is busy.
@@ -52,9 +55,10 @@ pub struct Settings {
 impl Settings {
     /// The usual limits with this database.
     #[must_use]
-    pub fn new(database_url: impl Into<String>) -> Self {
+    pub fn new(postgres: tokio_postgres::Config, tls: MakeRustlsConnect) -> Self {
         Self {
-            database_url: database_url.into(),
+            postgres,
+            tls,
             connections_max: 8,
             queue_max: 16_384,
             batch_max: 2_048,
@@ -81,9 +85,6 @@ impl std::fmt::Debug for Settings {
 /// Why the booking core did not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The URL is not one.
-    #[error("database_url is not a Postgres URL")]
-    Url(#[source] tokio_postgres::Error),
     /// Nobody answers there, or not with our tables.
     #[error("the booking core cannot use the database")]
     Connect(#[source] Failure),
@@ -104,24 +105,25 @@ impl Booking {
     /// Connects, prepares every statement once, starts the sweeper. Runs until `stop`; its tasks are in `tracker`.
     ///
     /// # Errors
-    /// When the URL is none, nobody answers there, or the tables are not there.
+    /// When nobody answers there, or the tables are not there.
     pub async fn open(
         settings: Settings,
         pool: PgPool,
         tracker: TaskTracker,
         stop: CancellationToken,
     ) -> Result<Self, OpenError> {
-        let config: tokio_postgres::Config = settings.database_url.parse().map_err(OpenError::Url)?;
-        let connections = Connections::new(config.clone(), settings.connections_max, tracker.clone());
-        let first = connections.get().await.map_err(OpenError::Connect)?;
-        connections.put_back(first);
-        let lease = Lease::take(Connections::new(config, 1, tracker.clone()), Duration::from_millis(settings.lease_ms));
+        let connections =
+            |most| Connections::new(settings.postgres.clone(), settings.tls.clone(), most, tracker.clone());
+        let (lanes_own, lease_own) = (connections(settings.connections_max), connections(1));
+        let first = lanes_own.get().await.map_err(OpenError::Connect)?;
+        lanes_own.put_back(first);
+        let lease = Lease::take(lease_own, Duration::from_millis(settings.lease_ms));
         let lease = lease.await.map_err(OpenError::Connect)?;
         let mut connection = pool.acquire().await.map_err(|error| OpenError::Connect(error.into()))?;
         let reading = table::hold::clock(&mut connection).await.map_err(|error| OpenError::Connect(error.into()))?;
         drop(connection);
         let (plans, sweep_s) = (Plans::new(), settings.sweep_s);
-        let parts = (connections, Clock::new(reading), plans.clone());
+        let parts = (lanes_own, Clock::new(reading), plans.clone());
         let lanes = Arc::new(Lanes::new(settings, lease, parts, (tracker.clone(), stop.clone())));
         let boards = moka::future::Cache::builder().max_capacity(1_024).time_to_live(MAP_AGE_MAX).build();
         let booking = Self { lanes, pool, plans, boards, stop };

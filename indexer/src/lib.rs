@@ -7,6 +7,7 @@
 //! while streaming.
 
 mod cells;
+mod endpoint;
 mod index;
 mod percolate;
 mod progress;
@@ -24,9 +25,10 @@ mod tell;
 mod verify;
 mod wal;
 
+pub use endpoint::{Endpoint, EndpointError};
 pub use progress::{Observer, Progress};
 pub use publish::PublishError;
 pub use run::{RunError, reindex, run, sentence};
-pub use settings::{Settings, TlsWanted, without_tls};
+pub use settings::Settings;
 pub use status::{IndexStatus, Status, status};
 pub use verify::{Difference, Report, VerifyError, verify};

@@ -47,6 +47,20 @@ pub(crate) fn separate(settings: &str) -> u16 {
     start(&dir, settings)
 }
 
+/// A cluster with these files, readable by the server alone, and settings made of where they are; gives its port and that directory.
+pub(crate) fn separate_with(files: &[(&str, &str)], settings: impl FnOnce(&Path) -> String) -> (u16, PathBuf) {
+    let dir = tempfile::Builder::new().prefix("cluster-").tempdir_in(&shared().dir).unwrap().keep();
+    for (name, text) in files {
+        let file = dir.join(name);
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        if let Some((uid, gid)) = server_user() {
+            chown(&file, Some(uid), Some(gid)).unwrap();
+        }
+    }
+    (start(&dir, &settings(&dir)), dir)
+}
+
 /// Makes and starts a cluster in `dir/data`; gives its port.
 fn start(dir: &Path, settings: &str) -> u16 {
     let bin = postgres_bin();

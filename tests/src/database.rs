@@ -4,6 +4,7 @@ use crate::cluster::{self, Cluster};
 use model::Lsn;
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio_postgres::NoTls;
 
@@ -33,6 +34,28 @@ impl Database {
     pub async fn on_a_cluster_of_its_own(settings: &'static str) -> Self {
         let port = tokio::task::spawn_blocking(|| cluster::separate(settings));
         Self { name: "postgres".to_owned(), url: url(port.await.unwrap(), "postgres") }
+    }
+
+    /// An empty database on a cluster of its own that lets `shop`, a superuser, in over TLS alone; its certificate is for
+    /// `localhost`. Gives with it the file of the authority that signed it.
+    pub async fn behind_tls() -> (Self, PathBuf) {
+        let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (pem, key) = (certificate.cert.pem(), certificate.signing_key.serialize_pem());
+        let settings = |dir: &Path| {
+            let dir = dir.display();
+            format!(
+                "-c wal_level=logical -c ssl=on -c ssl_cert_file={dir}/server.crt -c ssl_key_file={dir}/server.key -c hba_file={dir}/hba"
+            )
+        };
+        let hba = "local all all trust\nhostssl all shop 127.0.0.1/32 trust\nhostnossl all postgres 127.0.0.1/32 trust\n\
+                   hostssl replication shop 127.0.0.1/32 trust\n";
+        let cluster = tokio::task::spawn_blocking(move || {
+            cluster::separate_with(&[("server.crt", &pem), ("server.key", &key), ("hba", hba)], settings)
+        });
+        let (port, dir) = cluster.await.unwrap();
+        let database = Self { name: "postgres".to_owned(), url: url(port, "postgres") };
+        database.connect().await.batch_execute("create role shop superuser login").await.unwrap();
+        (database, dir.join("server.crt"))
     }
 
     async fn create(template: &str) -> Self {

@@ -4,6 +4,7 @@
 use super::DemoError;
 use booking::{Ask, Booking, BuyError, Effect, Failure, OpenError, Report, ReportError, ReserveError, ReserveRequest};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use indexer::Endpoint;
 use model::{EventId, SeatNo, UserId};
 use sqlx::PgPool;
 use tokio_postgres::Client;
@@ -38,14 +39,14 @@ pub enum SaleError {
 }
 
 /// Sells what is not sold yet.
-pub(super) async fn sell(client: &Client, pool: PgPool, database_url: &str) -> Result<(), DemoError> {
+pub(super) async fn sell(client: &Client, pool: PgPool, endpoint: Endpoint) -> Result<(), DemoError> {
     let evenings = evenings(client).await?;
     if evenings.is_empty() {
         return Ok(());
     }
     let guests = guests(client).await?;
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-    let settings = booking::Settings::new(database_url);
+    let settings = booking::Settings::new(endpoint.config, endpoint.tls);
     let booking =
         Box::pin(Booking::open(settings, pool, tracker.clone(), stop.clone())).await.map_err(SaleError::Open)?;
     for (event, seats) in evenings {

@@ -11,7 +11,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 /// Every statement here goes by a key, so no table is to be read from end to end. A process that is paused within a transaction
@@ -31,12 +32,18 @@ const PLAN_USES_MAX: u32 = 64;
 type Idle = (Client, Arc<Statements>, AbortOnDropHandle<()>, u32);
 
 /// A bounded set of connections.
-#[derive(Debug)]
 pub(crate) struct Connections {
     config: Config,
+    tls: MakeRustlsConnect,
     idle: Mutex<Vec<Idle>>,
     permits: Arc<Semaphore>,
     tracker: TaskTracker,
+}
+
+impl std::fmt::Debug for Connections {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connections").field("idle", &self.idle.lock().len()).finish_non_exhaustive()
+    }
 }
 
 /// One connection, lent; give it back with [`Connections::put_back`] when it is clean.
@@ -77,8 +84,8 @@ pub(super) async fn within<T, E: From<Stalled>>(
 }
 
 impl Connections {
-    pub(crate) fn new(config: Config, connections_max: usize, tracker: TaskTracker) -> Self {
-        Self { config, idle: Mutex::default(), permits: Arc::new(Semaphore::new(connections_max)), tracker }
+    pub(crate) fn new(config: Config, tls: MakeRustlsConnect, connections_max: usize, tracker: TaskTracker) -> Self {
+        Self { config, tls, idle: Mutex::default(), permits: Arc::new(Semaphore::new(connections_max)), tracker }
     }
 
     /// Waits for a turn, then lends an open connection or opens one.
@@ -99,7 +106,8 @@ impl Connections {
                 None => break,
             }
         }
-        let (client, connection) = within::<_, Failure>(ANSWER_MAX, self.config.connect(NoTls).err_into()).await?;
+        let (client, connection) =
+            within::<_, Failure>(ANSWER_MAX, Box::pin(self.config.connect(self.tls.clone())).err_into()).await?;
         let driver = self.tracker.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a lane's connection ended");

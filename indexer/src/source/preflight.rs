@@ -82,10 +82,10 @@ pub(crate) async fn check(source: &Source, client: &Client) -> Result<Facts, Pre
         ) from pg_roles where rolname = current_user)";
     let row = client.query_one(about, &[]).await.map_err(SourceError::from)?;
     if row.get::<_, i32>(0) < 150_000 {
-        return Err(PreflightError::Version { place: source.place(), version: row.get(1) });
+        return Err(PreflightError::Version { place: source.endpoint.place(), version: row.get(1) });
     }
     if row.get::<_, &str>(2) != "logical" {
-        return Err(PreflightError::WalLevel { place: source.place(), wal_level: row.get(2) });
+        return Err(PreflightError::WalLevel { place: source.endpoint.place(), wal_level: row.get(2) });
     }
     if row.get::<_, Option<bool>>(5) != Some(true) {
         return Err(PreflightError::Role { user: row.get(3) });

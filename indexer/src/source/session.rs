@@ -61,13 +61,14 @@ pub(crate) struct Snapshot {
 impl Session {
     /// Connects, without streaming. The stream will begin where the slot was last confirmed.
     pub(crate) async fn open(source: &Source) -> Result<Self, SessionError> {
-        let config = &source.config;
-        let user = config.get_user().unwrap_or_default();
-        let password = String::from_utf8_lossy(config.get_password().unwrap_or_default());
-        let database = config.get_dbname().unwrap_or(user);
+        let endpoint = &source.endpoint;
+        let user = endpoint.config.get_user().unwrap_or_default();
+        let password = String::from_utf8_lossy(endpoint.config.get_password().unwrap_or_default());
+        let slot = source.slot.clone();
         let mut replication =
-            ReplicationConfig::new(source.host(), user, password, database, source.slot.clone(), PUBLICATION)
-                .with_port(source.port());
+            ReplicationConfig::new(endpoint.host(), user, password, endpoint.database(), slot, PUBLICATION)
+                .with_port(endpoint.port())
+                .with_tls(endpoint.replication.clone());
         replication.status_interval = STATUS_INTERVAL;
         replication.idle_wakeup_interval = Duration::from_secs(5);
         replication.buffer_events = AHEAD_MAX;

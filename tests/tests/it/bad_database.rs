@@ -5,14 +5,14 @@ use std::process::Command;
 use tempfile::TempDir;
 use tests::{Database, Process, binary};
 
-const SERVE: [&str; 3] = ["frontrow", "serve", "--addr=127.0.0.1:0"];
+pub(crate) const SERVE: [&str; 3] = ["frontrow", "serve", "--addr=127.0.0.1:0"];
 const MIGRATE: [&str; 2] = ["frontrow", "migrate"];
 const DEMO: [&str; 3] = ["frontrow", "demo", "--events=10"];
 const INDEX: [&str; 2] = ["indexer", "run"];
-const ALL: [&[&str]; 4] = [&SERVE, &MIGRATE, &DEMO, &INDEX];
+pub(crate) const ALL: [&[&str]; 4] = [&SERVE, &MIGRATE, &DEMO, &INDEX];
 
 /// Starts a program that must refuse; gives its one sentence.
-async fn refusal(program: &[&str], url: &str, data: &Path) -> String {
+pub(crate) async fn refusal(program: &[&str], url: &str, data: &Path) -> String {
     let [name, arguments @ ..] = program else { panic!("no program") };
     let mut command = Command::new(binary(name));
     command.args(arguments).env("DATABASE_URL", url).env("FRONTROW_DATA", data).env("RUST_LOG", "off");
@@ -54,15 +54,6 @@ async fn a_user_who_may_not_replicate_is_refused_with_the_statement_to_run() {
         assert!(sentence.contains(&format!("alter role \"{name}\" replication")), "{program:?}: {sentence}");
     }
     assert_eq!(database.number(TABLES).await, 0);
-}
-
-#[tokio::test]
-async fn a_url_that_insists_on_tls_is_refused_with_what_to_do() {
-    for program in ALL {
-        let data = TempDir::new().unwrap();
-        let sentence = refusal(program, "postgres://nobody@127.0.0.1:1/nowhere?sslmode=verify-full", data.path()).await;
-        assert!(sentence.contains("sslmode=verify-full") && sentence.contains("no TLS"), "{program:?}: {sentence}");
-    }
 }
 
 #[tokio::test]

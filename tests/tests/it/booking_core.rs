@@ -25,11 +25,17 @@ pub(crate) struct Core {
     stop: CancellationToken,
 }
 
+/// The usual settings over this database.
+pub(crate) fn settings(url: &str) -> Settings {
+    let endpoint = indexer::Endpoint::parse(url).unwrap();
+    Settings::new(endpoint.config, endpoint.tls)
+}
+
 impl Core {
     pub(crate) async fn of(listing: Listing) -> Self {
         let database = Database::migrated().await;
         listing.insert(&database).await;
-        let settings = Settings::new(database.url.as_str());
+        let settings = settings(&database.url);
         Self::with(database, listing, settings).await
     }
 
@@ -43,7 +49,7 @@ impl Core {
 
     /// Another core on the same database, as another process has one.
     pub(crate) async fn another(&self) -> Self {
-        Self::with(self.database.clone(), self.listing.clone(), Settings::new(self.database.url.as_str())).await
+        Self::with(self.database.clone(), self.listing.clone(), settings(&self.database.url)).await
     }
 
     /// Stops in order.
@@ -62,7 +68,7 @@ impl Core {
     /// The same database under a new core, as after a restart.
     pub(crate) async fn restarted(self) -> Self {
         let (database, listing) = self.stopped().await;
-        let settings = Settings::new(database.url.as_str());
+        let settings = settings(&database.url);
         Self::with(database, listing, settings).await
     }
 

@@ -26,4 +26,5 @@ mod search_live;
 mod serving;
 mod store;
 mod tidy;
+mod tls;
 mod whole_path;

@@ -37,8 +37,7 @@ async fn an_owner_that_stops_leaves_its_lanes_to_the_other_at_once() {
 #[tokio::test]
 async fn an_idle_owner_keeps_its_lane_and_gives_it_up_when_nobody_asks() {
     let core = Core::new().await;
-    let settings =
-        booking::Settings { idle_s: 1, lease_ms: 2_000, ..booking::Settings::new(core.database.url.as_str()) };
+    let settings = booking::Settings { idle_s: 1, lease_ms: 2_000, ..super::settings(&core.database.url) };
     let brief = Core::with(core.database.clone(), core.listing.clone(), settings).await;
     let buyer = core.buyer().await;
     brief.seats(buyer, &[0], "a").await.unwrap();

@@ -1,7 +1,6 @@
 //! Connections that fall silent, and an expiry that the database refuses: neither holds a lane up for ever, nor burns the machine.
 
 use super::{Core, numbers};
-use booking::Settings;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tests::catalog::Listing;
@@ -55,7 +54,7 @@ async fn a_connection_that_falls_silent_costs_seconds_not_the_lane() {
     let wire = Wire::to(&database).await;
     let url = format!("postgres://postgres@127.0.0.1:{}/{}", wire.port, database.name);
     // Silent for as long, it would lose the lane to nobody: it is alone.
-    let core = Core::with(database, listing, Settings::new(url)).await;
+    let core = Core::with(database, listing, super::settings(&url)).await;
     let buyer = core.buyer().await;
     core.seats(buyer, &[0], "before").await.unwrap();
     wire.silence();
