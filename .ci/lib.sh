@@ -112,6 +112,13 @@ ensure_redis() {
   ensure redis-server redis-server
 }
 
+# The caches whose configurations are in deploy/.
+ensure_edges() {
+  PATH="$PATH:/usr/sbin"
+  ensure nginx nginx-light
+  ensure varnishd varnish
+}
+
 # The directory of a Postgres of version 15 or later, the one named first, then the newest; prints it.
 postgres_bin() {
   local dir version

@@ -7,6 +7,7 @@ mod bad_input;
 mod booking_core;
 mod browser;
 mod catalog_input;
+mod cdn;
 mod degraded;
 mod demo;
 mod event_terms;
