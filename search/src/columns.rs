@@ -12,6 +12,7 @@ use crate::request::Slot;
 use crate::synonyms::Synonyms;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 use tantivy::columnar::{Column, StrColumn};
 use tantivy::schema::Field;
@@ -23,7 +24,9 @@ pub(crate) const NO_INSTANT: i64 = i64::MIN;
 /// A price that is not given.
 pub(crate) const NO_PRICE: i64 = -1;
 /// Sets of ranks remembered per segment.
-const CACHED_SETS_MAX: usize = 512;
+const SETS_MAX: usize = 512;
+/// Terms whose counts are remembered per segment: eight bytes for each event that has one.
+const COUNTS_MAX: usize = 64;
 
 /// The arrays; all but the multi-valued ones have one item per event.
 #[derive(Debug)]
@@ -33,7 +36,8 @@ pub(crate) struct Columns {
     pub(crate) slot: Vec<u32>,
     /// By this the ranks are ordered: an event whose date is to be announced stands at the end of its expected day.
     pub(crate) starts_at: Vec<i64>,
-    /// The expected start of each event whose date is to be announced.
+    /// Whose date is to be announced, and when each of them is expected to start.
+    pub(crate) unannounced: Bits,
     pub(crate) expected_at: HashMap<usize, i64>,
     pub(crate) ends_at: Vec<i64>,
     pub(crate) opens_at: Vec<i64>,
@@ -45,6 +49,7 @@ pub(crate) struct Columns {
     /// The ranks, the most popular first.
     pub(crate) popular: Vec<u32>,
     /// What is pinned, and how much.
+    pub(crate) pinned: Bits,
     pub(crate) boosts: HashMap<usize, u8>,
     pub(crate) capacity: Vec<u32>,
     pub(crate) price_min: Vec<i64>,
@@ -65,7 +70,39 @@ pub(crate) struct Columns {
     /// The longest time between an event's start and end, in microseconds.
     pub(crate) duration_max_us: i64,
     rank: Vec<u32>,
-    cached: Mutex<HashMap<SetKey, Arc<Bits>>>,
+    pub(crate) sets: Remembered<SetKey, Bits>,
+    pub(crate) counts: Remembered<Slot, Counts>,
+}
+
+/// How often a term stands in each event that has it, by weight, and how many terms the event has: in order of rank.
+pub(crate) type Counts = Vec<(f32, u32)>;
+
+/// What was worked out before, a bounded number of things.
+#[derive(Debug)]
+pub(crate) struct Remembered<K, V> {
+    most: usize,
+    things: Mutex<HashMap<K, Arc<V>>>,
+}
+
+impl<K: Eq + Hash, V> Remembered<K, V> {
+    fn new(most: usize) -> Self {
+        Self { most, things: Mutex::default() }
+    }
+
+    pub(crate) fn recall(&self, key: &K) -> Option<Arc<V>> {
+        self.things.lock().get(key).map(Arc::clone)
+    }
+
+    pub(crate) fn remember(&self, key: K, thing: V) -> Arc<V> {
+        let thing = Arc::new(thing);
+        let mut things = self.things.lock();
+        if things.len() >= self.most {
+            // What is hot comes back at once; keeping score of it would cost every reader.
+            things.clear();
+        }
+        things.insert(key, Arc::clone(&thing));
+        thing
+    }
 }
 
 /// What a remembered set of ranks is about; every number is one of [`Names`].
@@ -162,6 +199,7 @@ impl Columns {
             id: Vec::with_capacity(events),
             slot: Vec::with_capacity(events),
             starts_at: Vec::with_capacity(events),
+            unannounced: Bits::none(events),
             expected_at: HashMap::new(),
             ends_at: Vec::with_capacity(events),
             opens_at: Vec::with_capacity(events),
@@ -170,6 +208,7 @@ impl Columns {
             status: Vec::with_capacity(events),
             popularity: Vec::with_capacity(events),
             popular: Vec::new(),
+            pinned: Bits::none(events),
             boosts: HashMap::new(),
             capacity: Vec::with_capacity(events),
             price_min: Vec::with_capacity(events),
@@ -187,7 +226,8 @@ impl Columns {
             synonyms: Synonyms::default(),
             duration_max_us: 0,
             rank: vec![NONE; max_doc as usize],
-            cached: Mutex::default(),
+            sets: Remembered::new(SETS_MAX),
+            counts: Remembered::new(COUNTS_MAX),
         }
     }
 
@@ -209,7 +249,7 @@ impl Columns {
 
     /// The set of ranks under a key, remembered.
     pub(crate) fn set(&self, key: SetKey) -> Arc<Bits> {
-        if let Some(found) = self.recall(&key) {
+        if let Some(found) = self.sets.recall(&key) {
             return found;
         }
         let set = match &key {
@@ -223,24 +263,7 @@ impl Columns {
             SetKey::Artist(numbers) => self.artists.having(numbers),
             SetKey::Term(..) | SetKey::Phrase(_) => Bits::none(self.len()),
         };
-        self.remember(key, set)
-    }
-
-    /// A set that was remembered.
-    pub(crate) fn recall(&self, key: &SetKey) -> Option<Arc<Bits>> {
-        self.cached.lock().get(key).map(Arc::clone)
-    }
-
-    /// Remembers a set.
-    pub(crate) fn remember(&self, key: SetKey, set: Bits) -> Arc<Bits> {
-        let set = Arc::new(set);
-        let mut cached = self.cached.lock();
-        if cached.len() >= CACHED_SETS_MAX {
-            // What is hot comes back at once; keeping score of it would cost every reader.
-            cached.clear();
-        }
-        cached.insert(key, Arc::clone(&set));
-        set
+        self.sets.remember(key, set)
     }
 }
 
@@ -323,7 +346,10 @@ impl Source {
             columns.doc.push(doc);
             columns.id.push(*id);
             columns.starts_at.push(*starts_at);
-            columns.expected_at.extend(self.expected_at.first(doc).map(|expected_at| (rank, expected_at)));
+            if let Some(expected_at) = self.expected_at.first(doc) {
+                columns.unannounced.insert(rank);
+                columns.expected_at.insert(rank, expected_at);
+            }
             let ends_at = self.ends_at.first(doc);
             columns.ends_at.push(ends_at.unwrap_or(NO_INSTANT));
             let duration_us = ends_at.map_or(0, |ends_at| ends_at.saturating_sub(*starts_at));
@@ -334,9 +360,10 @@ impl Source {
             columns.status.push(u8::try_from(small(&self.status, doc)).unwrap_or(0));
             columns.popularity.push(small(&self.popularity, doc));
             columns.presales.push(self.presales.values_for_doc(doc));
-            columns.boosts.extend(
-                u8::try_from(small(&self.boost, doc)).ok().filter(|boost| *boost > 0).map(|boost| (rank, boost)),
-            );
+            if let Some(boost) = u8::try_from(small(&self.boost, doc)).ok().filter(|boost| *boost > 0) {
+                columns.pinned.insert(rank);
+                columns.boosts.insert(rank, boost);
+            }
             columns.capacity.push(small(&self.capacity, doc));
             columns.price_min.push(self.price_min.first(doc).unwrap_or(NO_PRICE));
             columns.price_max.push(self.price_max.first(doc).unwrap_or(NO_PRICE));

@@ -221,7 +221,7 @@ impl Plan {
             Clause::Set(key) => return Ok(Some(columns.set(key.clone()))),
             Clause::Start(from, to) => {
                 let mut set = Bits::range(columns.len(), first_from(*from), first_from(*to));
-                columns.expected_at.keys().for_each(|rank| set.remove(*rank));
+                set.and_not(&columns.unannounced);
                 set
             }
             Clause::Ahead => {
@@ -266,7 +266,7 @@ impl Plan {
     fn starts_within(&self, segment: &Segment, rank: usize, zones: &[Vec<(i64, i64)>]) -> bool {
         let spans = self.zone_of(segment, rank).and_then(|zone| zones.get(zone as usize));
         match (spans, segment.columns.starts_at.get(rank)) {
-            (Some(spans), Some(start)) if !segment.columns.expected_at.contains_key(&rank) => {
+            (Some(spans), Some(start)) if !segment.columns.unannounced.contains(rank) => {
                 spans.iter().any(|(from, to)| from <= start && start < to)
             }
             _ => false,

@@ -71,7 +71,7 @@ impl Counter<'_> {
             let start = segment.columns.starts_at.get(rank);
             let (Some(zone), Some(start)) = (zone, start) else { return };
             let Some(span) = spans.get_mut(zone as usize) else { return };
-            if segment.columns.expected_at.contains_key(&rank) {
+            if segment.columns.unannounced.contains(rank) {
                 return;
             }
             if !(span.0..span.1).contains(start)

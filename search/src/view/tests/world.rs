@@ -358,7 +358,10 @@ impl World {
 fn stands(clause: &Clause, errors: usize, parts: &[Vec<String>]) -> bool {
     let is = |slot: &Slot, term: &String| match errors {
         0 => *term == slot.term || (slot.prefix && term.starts_with(&slot.term)),
-        _ => distance(&slot.term, term, slot.prefix) <= errors,
+        _ => match distance(&slot.term, term, slot.prefix) {
+            2 => errors == 2 && slot.term.chars().next() == term.chars().next(),
+            distance => distance <= 1,
+        },
     };
     let all = |window: &[String]| clause.slots.iter().zip(window).all(|(slot, term)| is(slot, term));
     parts.iter().any(|part| part.windows(clause.slots.len()).any(all))

@@ -16,8 +16,8 @@ use tantivy::schema::{Field, IndexRecordOption};
 const TYPO_BELOW_EVENTS: usize = 3;
 /// A beginning of so many words is remembered with its events; one of fewer is as quickly looked up.
 const REMEMBERED_TERMS_MIN: usize = 16;
-/// So is a word that stands so often.
-const REMEMBERED_POSTINGS_MIN: u64 = 16_384;
+/// So is a word that stands so often, and with it how often it stands in each.
+pub(super) const REMEMBERED_POSTINGS_MIN: u64 = 16_384;
 /// How much a word counts that only begins as the one typed.
 const PREFIX_WEIGHT: f32 = 0.5;
 
@@ -93,7 +93,7 @@ impl Segment {
     /// The events in whose field the term stands, or one that begins so.
     pub(in crate::view) fn events_with(&self, field: Field, slot: &Slot) -> Result<Arc<Bits>, SearchError> {
         let key = SetKey::Term(field, slot.clone());
-        if let Some(found) = self.columns.recall(&key) {
+        if let Some(found) = self.columns.sets.recall(&key) {
             return Ok(found);
         }
         let index = self.reader.inverted_index(field)?;
@@ -104,7 +104,7 @@ impl Segment {
         }
         let postings: u64 = terms.iter().map(|(info, _)| u64::from(info.doc_freq)).sum();
         let dear = terms.len() >= REMEMBERED_TERMS_MIN || postings >= REMEMBERED_POSTINGS_MIN;
-        Ok(if dear { self.columns.remember(key, set) } else { Arc::new(set) })
+        Ok(if dear { self.columns.sets.remember(key, set) } else { Arc::new(set) })
     }
 
     pub(in crate::view) fn add_events(

@@ -31,9 +31,9 @@ pub(super) fn events(view: &View, clause: &Clause, slots: &[FoundSlot]) -> Resul
             return Ok(Arc::new(verified(segment, clause, &candidates)?));
         }
         let key = SetKey::Phrase(clause.slots.clone());
-        match segment.columns.recall(&key) {
+        match segment.columns.sets.recall(&key) {
             Some(found) => Ok(found),
-            None => Ok(segment.columns.remember(key, verified(segment, clause, &candidates)?)),
+            None => Ok(segment.columns.sets.remember(key, verified(segment, clause, &candidates)?)),
         }
     });
     each.collect()

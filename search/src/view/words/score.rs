@@ -6,15 +6,20 @@
 //! and by up to a tenth for the days d until the event, as 30 / (30 + d): neither ever lifts an event over a better kind of match.
 //! What an admin pinned comes before all.
 
-use super::found::Found;
+use super::found::{Found, REMEMBERED_POSTINGS_MIN};
 use super::{Words, all_of};
-use crate::columns::name_key;
+use crate::bits::Bits;
+use crate::columns::{Counts, name_key};
 use crate::fold;
 use crate::request::Slot;
 use crate::schema::fields;
 use crate::view::filter::Matches;
 use crate::view::{SearchError, Segment, View};
+use std::sync::Arc;
+use tantivy::fieldnorm::FieldNormReader;
+use tantivy::postings::{Postings as _, TermInfo};
 use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, DocSet as _, InvertedIndexReader};
 
 /// BM25's customary parameters.
 const K1: f32 = 1.2;
@@ -26,6 +31,9 @@ const RAISE_MAX: f32 = 0.1;
 const POPULARITY_HALF: f32 = 100.0;
 const DAYS_HALF: f32 = 30.0;
 const DAY_US: i64 = 86_400_000_000;
+/// Up to so many hits are leapt to in the postings of a word that has this many times as many.
+const FEW_MAX: usize = 4_096;
+const SEEK_POSTINGS: u64 = 16;
 /// The score whose fraction is a half.
 const SHOWN_HALF: f32 = 10.0;
 
@@ -75,7 +83,7 @@ impl Words {
     ) -> Result<Vec<Vec<Relevance>>, SearchError> {
         let each = view.segments.iter().zip(matches).enumerate();
         each.map(|(number, (segment, found))| {
-            let sums = self.sums(view, segment, found)?;
+            let sums = self.sums(view, number, found)?;
             let (mut typed, mut meant) = (found.hits.clone(), found.hits.clone());
             for group in &self.groups {
                 all_of(&group.clauses, number, &mut typed, |found| &found.typed);
@@ -97,7 +105,7 @@ impl Words {
                     Kind::Synonym
                 };
                 let score = sums.next().unwrap_or(0.0) * segment.raise(rank, day);
-                relevances.push(Relevance::new(columns.boosts.get(&rank).copied().unwrap_or(0), kind, score));
+                relevances.push(Relevance::new(segment.boost(rank), kind, score));
             });
             Ok(relevances)
         })
@@ -106,16 +114,17 @@ impl Words {
 
     /// The sum of BM25 over everything looked for, of each hit of a segment.
     #[expect(clippy::cast_precision_loss, reason = "a score needs no more than a float holds")]
-    fn sums(&self, view: &View, segment: &Segment, found: &Matches) -> Result<Vec<f32>, SearchError> {
+    fn sums(&self, view: &View, number: usize, found: &Matches) -> Result<Vec<f32>, SearchError> {
+        let Some(segment) = view.segments.get(number) else { return Ok(Vec::new()) };
         let length_mean = (view.tokens as f32 / (view.events.max(1)) as f32).max(1.0);
-        let mut scorer = Scorer::new(segment, found)?;
+        let mut scorer = Scorer::new(segment, &found.hits)?;
         let mut sums = vec![0.0; scorer.frequencies.len()];
         let typed = self.groups.iter().flat_map(|group| group.clauses.iter().map(|clause| (clause, 1.0)));
         let meant = self.groups.iter().flat_map(|group| group.meanings.iter().flatten().map(|c| (c, SYNONYM_WEIGHT)));
         for (clause, weight) in typed.chain(meant) {
             for (slot, standing) in clause.clause.slots.iter().zip(&clause.slots) {
                 let weight = weight * idf(standing.events, view.events) * (K1 + 1.0);
-                scorer.count(slot, clause)?;
+                scorer.count(slot, clause, standing.sets.get(number))?;
                 for (sum, (frequency, length)) in sums.iter_mut().zip(&scorer.frequencies) {
                     let norm = K1 * (1.0 - B + B * *length as f32 / length_mean);
                     *sum += weight * frequency / (frequency + norm);
@@ -129,41 +138,97 @@ impl Words {
 /// Counts words in the hits of a segment.
 struct Scorer<'a> {
     segment: &'a Segment,
-    found: &'a Matches,
+    hits: &'a Bits,
     ranks: Vec<u32>,
-    index: std::sync::Arc<tantivy::InvertedIndexReader>,
-    lengths: tantivy::fieldnorm::FieldNormReader,
+    /// The documents of the hits in order, each with its hit's place, where there are few.
+    few: Vec<(DocId, usize)>,
+    index: Arc<InvertedIndexReader>,
+    lengths: FieldNormReader,
     /// For each hit how often the word counted last stands in it, by weight, and how many words it has.
-    frequencies: Vec<(f32, u32)>,
+    frequencies: Counts,
 }
 
 impl<'a> Scorer<'a> {
-    fn new(segment: &'a Segment, found: &'a Matches) -> Result<Self, SearchError> {
-        Ok(Self {
-            segment,
-            found,
-            ranks: found.hits.ranks(),
-            index: segment.reader.inverted_index(fields().text)?,
-            lengths: segment.reader.get_fieldnorms_reader(fields().text)?,
-            frequencies: vec![(0.0, 0); found.hits.count()],
-        })
+    fn new(segment: &'a Segment, hits: &'a Bits) -> Result<Self, SearchError> {
+        let frequencies = vec![(0.0, 0); hits.count()];
+        let mut few = Vec::new();
+        if frequencies.len() <= FEW_MAX {
+            hits.for_each(|rank| few.extend(segment.columns.doc.get(rank).map(|doc| (*doc, few.len()))));
+            few.sort_unstable();
+        }
+        let index = segment.reader.inverted_index(fields().text)?;
+        let lengths = segment.reader.get_fieldnorms_reader(fields().text)?;
+        Ok(Self { segment, hits, ranks: hits.ranks(), few, index, lengths, frequencies })
     }
 
-    /// Counts a term and what its clause may have meant by it.
-    #[expect(clippy::cast_precision_loss, reason = "a score needs no more than a float holds")]
-    fn count(&mut self, slot: &Slot, clause: &Found) -> Result<(), SearchError> {
+    /// Counts a term, which stands in `set`, and what its clause may have meant by it.
+    fn count(&mut self, slot: &Slot, clause: &Found, set: Option<&Arc<Bits>>) -> Result<(), SearchError> {
         self.frequencies.fill((0.0, 0));
+        if self.frequencies.is_empty() {
+            return Ok(());
+        }
+        let remembered = self.segment.columns.counts.recall(slot);
+        if let Some((set, counts)) = set.zip(remembered).filter(|_| clause.typos.is_empty()) {
+            self.copy(set, &counts);
+            return Ok(());
+        }
         let mut terms = slot.terms(&self.index)?;
         for (typo, weight) in &clause.typos {
             terms.extend(self.index.terms().get(typo)?.map(|info| (info, *weight)));
         }
-        for (info, weight) in &terms {
+        let postings: u64 = terms.iter().map(|(info, _)| u64::from(info.doc_freq)).sum();
+        let few = self.few.len() as u64;
+        if few > 0 && few * SEEK_POSTINGS < postings {
+            return terms.iter().try_for_each(|(info, weight)| self.seek(info, *weight));
+        }
+        match set {
+            Some(set) if clause.typos.is_empty() && postings >= REMEMBERED_POSTINGS_MIN => {
+                let mut counts = vec![(0.0, 0); set.count()];
+                self.scan(&terms, (set, &set.ranks()), &mut counts)?;
+                let counts = self.segment.columns.counts.remember(slot.clone(), counts);
+                self.copy(set, &counts);
+            }
+            _ => {
+                let mut counts = std::mem::take(&mut self.frequencies);
+                let scanned = self.scan(&terms, (self.hits, &self.ranks), &mut counts);
+                self.frequencies = counts;
+                scanned?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the hits' counts out of those of a whole set.
+    fn copy(&mut self, set: &Bits, counts: &Counts) {
+        if set == self.hits {
+            self.frequencies.copy_from_slice(counts);
+            return;
+        }
+        let mut counts = counts.iter();
+        set.for_each(|rank| {
+            let count = counts.next();
+            let place = self.hits.rank(&self.ranks, rank);
+            if let Some((sum, count)) = place.and_then(|place| self.frequencies.get_mut(place)).zip(count) {
+                *sum = *count;
+            }
+        });
+    }
+
+    /// Reads all of the terms' postings, adding to the counts of a set's members.
+    #[expect(clippy::cast_precision_loss, reason = "a score needs no more than a float holds")]
+    fn scan(
+        &self,
+        terms: &[(TermInfo, f32)],
+        (set, ranks): (&Bits, &[u32]),
+        counts: &mut Counts,
+    ) -> Result<(), SearchError> {
+        for (info, weight) in terms {
             let mut postings = self.index.read_block_postings_from_terminfo(info, IndexRecordOption::WithFreqs)?;
             while postings.block_len() > 0 {
                 for (doc, frequency) in postings.docs().iter().zip(postings.freqs()) {
                     let rank = self.segment.columns.rank_of(*doc);
-                    let place = rank.and_then(|rank| self.found.hits.rank(&self.ranks, rank));
-                    if let Some(sum) = place.and_then(|place| self.frequencies.get_mut(place)) {
+                    let place = rank.and_then(|rank| set.rank(ranks, rank));
+                    if let Some(sum) = place.and_then(|place| counts.get_mut(place)) {
                         sum.0 += weight * *frequency as f32;
                         sum.1 = self.lengths.fieldnorm(*doc);
                     }
@@ -173,14 +238,37 @@ impl<'a> Scorer<'a> {
         }
         Ok(())
     }
+
+    /// Leaps through a term's postings from hit to hit.
+    #[expect(clippy::cast_precision_loss, reason = "a score needs no more than a float holds")]
+    fn seek(&mut self, info: &TermInfo, weight: f32) -> Result<(), SearchError> {
+        let mut postings = self.index.read_postings_from_terminfo(info, IndexRecordOption::WithFreqs)?;
+        for (doc, place) in &self.few {
+            if postings.doc() < *doc {
+                postings.seek(*doc);
+            }
+            if postings.doc() == *doc
+                && let Some(sum) = self.frequencies.get_mut(*place)
+            {
+                sum.0 += weight * postings.term_freq() as f32;
+                sum.1 = self.lengths.fieldnorm(*doc);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Segment {
+    /// How much an event is pinned.
+    fn boost(&self, rank: usize) -> u8 {
+        if self.columns.pinned.contains(rank) { self.columns.boosts.get(&rank).copied().unwrap_or(0) } else { 0 }
+    }
+
     /// By what popularity and nearness in time raise an event's score.
     #[expect(clippy::cast_precision_loss, reason = "a score needs no more than a float holds")]
     fn raise(&self, rank: usize, day: i32) -> f32 {
         let popularity = self.columns.popularity.get(rank).copied().unwrap_or(0) as f32;
-        let start = self.columns.starts_at.get(rank).filter(|_| !self.columns.expected_at.contains_key(&rank));
+        let start = self.columns.starts_at.get(rank).filter(|_| !self.columns.unannounced.contains(rank));
         let days = start.map(|start| start.div_euclid(DAY_US) - i64::from(day)).filter(|days| *days >= 0);
         let soon = days.map_or(0.0, |days| DAYS_HALF / (DAYS_HALF + days as f32));
         1.0 + RAISE_MAX * (popularity / (popularity + POPULARITY_HALF) + soon)

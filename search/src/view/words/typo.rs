@@ -5,6 +5,7 @@ use crate::schema::fields;
 use crate::view::{SearchError, View};
 use std::collections::BTreeMap;
 use tantivy::Term;
+use tantivy::postings::TermInfo;
 use tantivy::query::FuzzyTermQuery;
 
 /// Indexed words one typed word may stand for through typing errors: the nearest, then the most frequent.
@@ -24,30 +25,35 @@ fn errors(word: &str) -> u8 {
     }
 }
 
-/// The indexed words within the allowed distance, nearest and most frequent first.
+/// The indexed words within the allowed distance, nearest and most frequent first: one error anywhere, two where the first letter
+/// is right. So the second automaton, which leaves hardly a word out, walks the words of one letter only.
 pub(crate) fn near(view: &View, slot: &Slot) -> Result<Typos, SearchError> {
     let field = fields().text;
     let errors = errors(&slot.term);
-    if errors == 0 {
-        return Ok(Typos::new());
-    }
-    let term = Term::from_field_text(field, &slot.term);
-    let query = if slot.prefix {
-        FuzzyTermQuery::new_prefix(term, errors, true)
-    } else {
-        FuzzyTermQuery::new(term, errors, true)
+    let Some(first) = slot.term.chars().next().filter(|_| errors > 0) else { return Ok(Typos::new()) };
+    let automaton = |errors| {
+        let term = Term::from_field_text(field, &slot.term);
+        let query = if slot.prefix { FuzzyTermQuery::new_prefix } else { FuzzyTermQuery::new };
+        query(term, errors, true).automaton()
     };
-    let automaton = query.automaton()?;
-    let mut found: BTreeMap<String, u64> = BTreeMap::new();
+    let one = automaton(1)?;
+    let two = if errors == 2 { Some(automaton(2)?) } else { None };
+    let after = char::from_u32(u32::from(first) + 1).unwrap_or(char::MAX);
+    let (mut found, mut further) = (BTreeMap::new(), BTreeMap::new());
     for segment in &view.segments {
         let index = segment.reader.inverted_index(field)?;
-        let mut stream = index.terms().search(&automaton).into_stream()?;
+        let mut stream = index.terms().search(&one).into_stream()?;
         while stream.advance() {
-            if let Ok(word) = std::str::from_utf8(stream.key()) {
-                *found.entry(word.to_owned()).or_default() += u64::from(stream.value().doc_freq);
-            }
+            note(&mut found, stream.key(), stream.value());
+        }
+        let Some(two) = &two else { continue };
+        let mut stream = index.terms().search(two).ge(first.to_string()).lt(after.to_string()).into_stream()?;
+        while stream.advance() {
+            note(&mut further, stream.key(), stream.value());
         }
     }
+    further.retain(|word, _| !found.contains_key(word));
+    found.append(&mut further);
     let mut near: Vec<(usize, u64, String)> = found
         .into_iter()
         .map(|(word, events)| (distance(&slot.term, &word, slot.prefix), events, word))
@@ -57,6 +63,12 @@ pub(crate) fn near(view: &View, slot: &Slot) -> Result<Typos, SearchError> {
     near.truncate(WORDS_MAX);
     let weight = |distance: usize| WEIGHTS.get(distance - 1).or(WEIGHTS.last()).copied().unwrap_or(0.0);
     Ok(near.into_iter().map(|(distance, _, word)| (word, weight(distance))).collect())
+}
+
+fn note(found: &mut BTreeMap<String, u64>, word: &[u8], info: &TermInfo) {
+    if let Ok(word) = std::str::from_utf8(word) {
+        *found.entry(word.to_owned()).or_default() += u64::from(info.doc_freq);
+    }
 }
 
 /// Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours; to the nearest beginning of
