@@ -23,7 +23,12 @@ pub(crate) struct House {
     pub(crate) accessible: Bits,
     /// The row of each seat.
     row_of: Vec<u32>,
-    sections: HashMap<String, usize>,
+    /// The rows of each section.
+    sections: HashMap<String, Range<usize>>,
+    /// Rows with an accessible seat.
+    pub(crate) accessible_rows: Vec<usize>,
+    /// Seats of the longest row.
+    pub(crate) widest: usize,
     labels: Vec<Box<str>>,
 }
 
@@ -32,8 +37,6 @@ pub(crate) struct House {
 pub(crate) struct HouseRow {
     /// Its seats.
     pub(crate) seats: Range<usize>,
-    /// Position of its section in the plan.
-    pub(crate) section: usize,
     /// Places rather than seats: nobody is anybody's neighbour.
     pub(crate) general_admission: bool,
     section_name: Box<str>,
@@ -52,10 +55,12 @@ impl House {
             accessible: Bits::new(capacity),
             row_of: Vec::with_capacity(capacity),
             sections: HashMap::new(),
+            accessible_rows: Vec::new(),
+            widest: 0,
             labels: Vec::with_capacity(capacity),
         };
-        for (position, section) in plan.sections.iter().enumerate() {
-            house.sections.insert(section.name.clone(), position);
+        for section in &plan.sections {
+            house.sections.insert(section.name.clone(), house.rows.len()..house.rows.len() + section.rows.len());
             for row in &section.rows {
                 let first = house.tiers.len();
                 let number = u32::try_from(house.rows.len()).unwrap_or(u32::MAX);
@@ -69,9 +74,12 @@ impl House {
                     house.row_of.push(number);
                     house.labels.push(seat.label.as_str().into());
                 }
+                if row.seats.iter().any(|seat| seat.accessible) {
+                    house.accessible_rows.push(house.rows.len());
+                }
+                house.widest = house.widest.max(row.seats.len());
                 house.rows.push(HouseRow {
                     seats: first..house.tiers.len(),
-                    section: position,
                     general_admission: section.general_admission,
                     section_name: section.name.as_str().into(),
                     label: row.label.as_str().into(),
@@ -91,9 +99,9 @@ impl House {
         self.row_of[seat as usize] as usize
     }
 
-    /// The position of a section.
-    pub(crate) fn section(&self, name: &str) -> Option<usize> {
-        self.sections.get(name).copied()
+    /// The rows of a section.
+    pub(crate) fn section(&self, name: &str) -> Option<Range<usize>> {
+        self.sections.get(name).cloned()
     }
 
     /// What a buyer reads of a seat; an empty label for a number off the plan.

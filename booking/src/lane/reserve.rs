@@ -1,11 +1,11 @@
 //! Which seats a request gets, or why none. Reads the state, decides, changes nothing but what it remembers of searches.
 
-use super::best::{Stock, Want, best_available};
+use super::best::{Accessible, Want, best_available};
 use super::bits::Bits;
 use super::{Closed, Hold, Lane, Moment, Refusal};
 use crate::reservation::{Ask, BestAvailable, HoldState};
 use jiff::Timestamp;
-use model::{HoldId, SEATS_MAX, SeatNo, UserId};
+use model::{HoldId, SEATS_MAX, SeatNo, TierNo, UserId};
 use std::sync::Arc;
 
 /// Hopeless asks remembered; a storm asks few different things.
@@ -70,13 +70,17 @@ impl Lane {
         if quantity == 0 {
             return Err(Refusal::BadAsk { field: "best_available.quantity", must: "is 1 or more" });
         }
-        let section = match &ask.section {
-            None => None,
-            Some(name) => Some(
-                self.house()
-                    .section(name)
-                    .ok_or(Refusal::BadAsk { field: "best_available.section", must: "names a section of the plan" })?,
-            ),
+        let companions = ask.companions.unwrap_or_default() as usize;
+        if companions > 0 && (ask.accessible != Some(true) || companions >= quantity) {
+            let must = "is less than quantity, and asks for accessible: true";
+            return Err(Refusal::BadAsk { field: "best_available.companions", must });
+        }
+        let rows = match &ask.section {
+            None => 0..self.house().rows.len(),
+            Some(name) => self
+                .house()
+                .section(name)
+                .ok_or(Refusal::BadAsk { field: "best_available.section", must: "names a section of the plan" })?,
         };
         self.within_limit(buyer, quantity)?;
         // Seats only ever run out until one is freed, so what was hopeless stays hopeless; `free` forgets.
@@ -86,13 +90,12 @@ impl Lane {
         let want = Want {
             quantity,
             tiers: self.acceptable(ask),
-            section,
-            accessible_only: ask.accessible == Some(true),
+            rows,
+            accessible: (ask.accessible == Some(true)).then_some(Accessible { companions }),
             adjacent_only: ask.adjacent == Some(true),
         };
-        let stock = Stock { house: self.house(), free: self.free(), row_free: self.row_free() };
         let mut hint = self.hint(ask);
-        let found = best_available(&stock, &want, &mut hint);
+        let found = best_available(self.stock(), &want, &mut hint);
         self.keep_hint(ask, hint, HINTS_MAX);
         if let Some(seats) = found {
             return Ok(seats);
@@ -101,15 +104,17 @@ impl Lane {
         Err(Refusal::NotEnoughSeats)
     }
 
-    fn acceptable(&self, ask: &BestAvailable) -> Bits {
-        let mut seats = Bits::new(self.house().capacity());
-        for (tier, price) in &self.terms().prices {
-            let wanted = ask.tier.is_none_or(|wanted| wanted == *tier) && ask.price_max.is_none_or(|max| *price <= max);
-            if let Some(of_tier) = self.house().of_tier.get(usize::from(*tier)).filter(|_| wanted) {
-                seats.unite(of_tier);
-            }
+    /// The seats of the tiers that will do; `None` when all will: what is free is of a tier for sale.
+    fn acceptable(&self, ask: &BestAvailable) -> Option<Vec<&Bits>> {
+        let will_do = |(tier, price): (&TierNo, &i64)| {
+            ask.tier.is_none_or(|wanted| wanted == *tier) && ask.price_max.is_none_or(|max| *price <= max)
+        };
+        let prices = &self.terms().prices;
+        if prices.iter().all(will_do) {
+            return None;
         }
-        seats
+        let tiers = prices.iter().filter(|of| will_do(*of)).map(|(tier, _)| usize::from(*tier));
+        Some(tiers.filter_map(|tier| self.house().of_tier.get(tier)).collect())
     }
 
     /// Whether a buyer may have so many seats more.

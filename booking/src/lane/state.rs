@@ -1,8 +1,8 @@
 //! A lane's state and the one function that changes it, `apply`.
 //!
-//! Invariant: `free`, the counts per row and tier, the buyers' seats and the expiries follow from the holds and sold seats.
+//! Invariant: `free`, the runs per row, the counts per tier, the buyers' seats and the expiries follow from the holds and sold seats.
 
-use super::best::Hint;
+use super::best::{Hint, Stock, runs};
 use super::bits::Bits;
 use super::fact::Fact;
 use super::house::House;
@@ -27,7 +27,8 @@ pub(crate) struct Lane {
     /// Whose each seat is.
     seats: Vec<SeatState>,
     free: Bits,
-    row_free: Vec<u32>,
+    /// Of each row, its runs of free seats.
+    runs: Vec<u64>,
     tier_free: Vec<u32>,
     holds: HashMap<HoldId, Hold>,
     buyers: HashMap<UserId, Buyer>,
@@ -56,7 +57,7 @@ impl Lane {
             basis,
             seats: vec![SeatState::Closed; capacity],
             free: Bits::new(capacity),
-            row_free: vec![0; house.rows.len()],
+            runs: Vec::new(),
             tier_free: vec![0; house.of_tier.len()],
             holds: HashMap::new(),
             buyers: HashMap::new(),
@@ -69,9 +70,13 @@ impl Lane {
         };
         for seat in 0..SeatNo::try_from(capacity).unwrap_or(SeatNo::MAX) {
             if lane.price(seat).is_some() {
-                lane.set_free(seat);
+                let at = seat as usize;
+                lane.seats[at] = SeatState::Free;
+                lane.free.insert(at);
+                lane.tier_free[usize::from(lane.house.tiers[at])] += 1;
             }
         }
+        lane.runs = lane.house.rows.iter().map(|row| runs::of(&lane.free, row)).collect();
         lane
     }
 
@@ -245,7 +250,7 @@ impl Lane {
         self.seats[at] = SeatState::Free;
         self.free.insert(at);
         let row = self.house.row_of(seat);
-        self.row_free[row] += 1;
+        self.runs[row] = runs::of(&self.free, &self.house.rows[row]);
         self.tier_free[usize::from(self.house.tiers[at])] += 1;
         self.hopeless.clear();
         for hint in self.hints.values_mut() {
@@ -259,7 +264,7 @@ impl Lane {
         if self.seats[at] == SeatState::Free {
             self.free.remove(at);
             let row = self.house.row_of(seat);
-            self.row_free[row] -= 1;
+            self.runs[row] = runs::of(&self.free, &self.house.rows[row]);
             self.tier_free[usize::from(self.house.tiers[at])] -= 1;
             // What is left of the row may now be taken whole: a place that strands nobody where there was none.
             for hint in self.hints.values_mut() {
@@ -333,12 +338,8 @@ impl Lane {
         self.seats.get(seat as usize) == Some(&SeatState::Free)
     }
 
-    pub(super) fn free(&self) -> &Bits {
-        &self.free
-    }
-
-    pub(super) fn row_free(&self) -> &[u32] {
-        &self.row_free
+    pub(super) fn stock(&self) -> Stock<'_> {
+        Stock { house: &self.house, free: &self.free, runs: &self.runs }
     }
 
     /// Free seats.
@@ -403,7 +404,7 @@ impl PartialEq for Lane {
         };
         self.seats == other.seats
             && self.free == other.free
-            && self.row_free == other.row_free
+            && self.runs == other.runs
             && self.tier_free == other.tier_free
             && self.holds == other.holds
             && self.expiries == other.expiries

@@ -5,11 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a bench prints, and fails by panicking")]
 #![allow(clippy::cast_precision_loss, reason = "figures are printed to three places")]
 
+mod best;
 mod cold;
 mod freshness;
 mod holds;
 mod index;
 mod load;
+mod refusals;
 mod search;
 mod shapes;
 
@@ -29,8 +31,14 @@ fn main() -> anyhow::Result<()> {
     if wanted("freshness") {
         runtime.block_on(freshness::run())?;
     }
+    if wanted("best") {
+        best::run()?;
+    }
     if wanted("holds") {
         runtime.block_on(holds::run())?;
+    }
+    if wanted("refusals") {
+        runtime.block_on(refusals::run())?;
     }
     if wanted("search") {
         runtime.block_on(search::run())?;
