@@ -1,0 +1,344 @@
+//! The booking tables as the schema has them: the fence, the chain, keys and checks. A batch that breaks one fails the simulation,
+//! but for the fence and the comparisons with the clock, which are what a batch may lose to.
+
+use crate::audit::ledger::Ledger;
+use crate::digest::Digest;
+use crate::lane::fact::Fact;
+use crate::lane::house::House;
+use crate::lane::{Attempt, AttemptState, Done, Hold, Lane, LaneOrder, Terms};
+use crate::order::OrderState;
+use crate::reservation::{HoldState, Receipt};
+use crate::shell::changes::{Changes, NewHold};
+use crate::shell::loaded::Place;
+use crate::shell::recall::{Asked, Recalled, Told};
+use crate::shell::write::chain;
+use jiff::Timestamp;
+use model::{EventId, HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A row of `hold`.
+pub(super) struct HoldRow {
+    pub(super) hold: Hold,
+    pub(super) first_expires_at: Timestamp,
+    pub(super) receipt: Receipt,
+    key: String,
+    request: Digest,
+}
+
+struct OrderRow {
+    hold: HoldId,
+    buyer: UserId,
+    total: i64,
+    state: OrderState,
+}
+
+struct PaymentRow {
+    order: OrderId,
+    key: String,
+    state: AttemptState,
+}
+
+/// The tables, for one event.
+pub(super) struct Store {
+    pub(super) house: Arc<House>,
+    pub(super) terms: Terms,
+    pub(super) place: Place,
+    owner: Option<usize>,
+    leases: BTreeMap<usize, Timestamp>,
+    log: Vec<(i64, Digest, Vec<Fact>)>,
+    pub(super) holds: BTreeMap<HoldId, HoldRow>,
+    keys: BTreeMap<(UserId, String), HoldId>,
+    claims: BTreeMap<SeatNo, (HoldId, Option<OrderId>)>,
+    orders: BTreeMap<OrderId, OrderRow>,
+    order_of: BTreeMap<HoldId, OrderId>,
+    payments: BTreeMap<PaymentId, PaymentRow>,
+    tickets: BTreeMap<SeatNo, (TicketId, OrderId)>,
+    quotas: BTreeMap<UserId, u32>,
+    /// Where in the log each hold was made: its entry, and its place in that.
+    pub(super) places: BTreeMap<HoldId, (i64, usize)>,
+    ledger: Ledger,
+}
+
+const EVENT: EventId = EventId(Uuid::from_u128(1));
+
+impl Store {
+    pub(super) fn new(house: Arc<House>, terms: Terms) -> Self {
+        Self {
+            house,
+            terms,
+            place: Place { epoch: 0, seq: 0, head: Digest([0; 32]), terms: 0 },
+            owner: None,
+            leases: BTreeMap::new(),
+            log: Vec::new(),
+            holds: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            order_of: BTreeMap::new(),
+            payments: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            quotas: BTreeMap::new(),
+            places: BTreeMap::new(),
+            ledger: Ledger::default(),
+        }
+    }
+
+    /// A process says that it lives.
+    pub(super) fn renew(&mut self, process: usize, until: Timestamp) {
+        self.leases.insert(process, until);
+    }
+
+    /// A process takes the lane if it may: its place, and the state read from the rows.
+    pub(super) fn take(&mut self, process: usize, now: Timestamp) -> Option<(Place, Lane)> {
+        let alive = |owner: &usize| self.leases.get(owner).is_some_and(|until| *until > now);
+        if self.owner.as_ref().is_some_and(|owner| *owner != process && alive(owner)) {
+            return None;
+        }
+        self.owner = Some(process);
+        self.place.epoch += 1;
+        Some((self.place.clone(), self.load()))
+    }
+
+    /// The state as the rows have it.
+    pub(super) fn load(&self) -> Lane {
+        let mut lane = Lane::new(Arc::clone(&self.house), self.terms.clone());
+        for (buyer, seats) in &self.quotas {
+            lane.restore_quota(*buyer, *seats);
+        }
+        let live: Vec<&HoldRow> = self.holds.values().filter(|row| row.hold.state == HoldState::Held).collect();
+        for row in &live {
+            lane.restore_hold(row.hold.clone());
+        }
+        for (seat, _) in self.claims.iter().filter(|(_, (_, order))| order.is_some()) {
+            lane.restore_sold(*seat);
+        }
+        for order in live.iter().filter_map(|row| self.order_of.get(&row.hold.id)) {
+            lane.adopt(self.order(*order).unwrap());
+        }
+        lane
+    }
+
+    /// The state as the whole log has it.
+    pub(super) fn replay(&self) -> Lane {
+        let mut lane = Lane::new(Arc::clone(&self.house), self.terms.clone());
+        for fact in self.log.iter().flat_map(|(.., facts)| facts) {
+            lane.apply(fact);
+        }
+        lane
+    }
+
+    pub(super) fn order(&self, order: OrderId) -> Option<LaneOrder> {
+        let row = self.orders.get(&order)?;
+        let attempt = |(payment, row): (&PaymentId, &PaymentRow)| Attempt {
+            payment: *payment,
+            key: row.key.clone(),
+            state: row.state,
+        };
+        let attempts = self.payments.iter().filter(|(_, payment)| payment.order == order).map(attempt).collect();
+        Some(LaneOrder { order, hold: self.holds[&row.hold].hold.clone(), state: row.state, attempts })
+    }
+
+    pub(super) fn order_of(&self, hold: HoldId) -> Option<LaneOrder> {
+        self.order(*self.order_of.get(&hold)?)
+    }
+
+    pub(super) fn is_sold(&self, order: OrderId) -> bool {
+        self.orders.get(&order).is_some_and(|row| matches!(row.state, OrderState::Confirmed | OrderState::Captured))
+    }
+
+    pub(super) fn has_payment(&self, payment: PaymentId) -> bool {
+        self.payments.contains_key(&payment)
+    }
+
+    /// The hash of an entry.
+    pub(super) fn hash(&self, seq: i64) -> Digest {
+        self.log[usize::try_from(seq - 1).unwrap()].1
+    }
+
+    /// What was done under keys.
+    pub(super) fn recalled(&self) -> Vec<Recalled> {
+        let reserved = self.holds.values().map(|row| {
+            let first =
+                Hold { expires_at: row.first_expires_at, extended: false, state: HoldState::Held, ..row.hold.clone() };
+            let told = Told { done: Done::Held(first), receipt: Some(row.receipt) };
+            Recalled { buyer: row.hold.buyer, key: row.key.clone(), asked: Asked::Reserve(row.request), told }
+        });
+        let bought = self.payments.iter().map(|(payment, row)| {
+            let told = Told { done: Done::Checkout { order: row.order, payment: *payment }, receipt: None };
+            Recalled { buyer: self.orders[&row.order].buyer, key: row.key.clone(), asked: Asked::Buy, told }
+        });
+        reserved.chain(bought).collect()
+    }
+
+    /// Writes a batch at `now`; `None` when it lost to the fence or the clock, and nothing was written.
+    pub(super) fn write(&mut self, place: &Place, lane: &Lane, facts: &[Fact], now: Timestamp) -> Option<Place> {
+        let changes = Changes::of(facts);
+        if *place != self.place || !self.is_timely(&changes, now) {
+            return None;
+        }
+        let payload = serde_json::to_vec(facts).unwrap();
+        let seq = place.seq + 1;
+        self.place = Place { seq, head: chain(EVENT, place, &payload), ..place.clone() };
+        for fact in facts {
+            self.ledger.follow((seq, now), fact).unwrap();
+        }
+        let held = facts.iter().filter_map(|fact| if let Fact::Held { hold, .. } = fact { Some(*hold) } else { None });
+        self.places.extend(held.enumerate().map(|(at, hold)| (hold, (seq, at))));
+        self.log.push((place.epoch, self.place.head, facts.to_vec()));
+        self.write_holds(&changes, lane);
+        self.write_orders(&changes);
+        self.write_claims(&changes);
+        self.write_steps(&changes);
+        self.write_quotas(&changes, lane);
+        Some(self.place.clone())
+    }
+
+    /// What the statements compare with the database's clock.
+    fn is_timely(&self, changes: &Changes, now: Timestamp) -> bool {
+        let expired = changes.holds.iter().filter(|(_, change)| change.state == Some(HoldState::Expired));
+        let over = |hold: &HoldId| self.holds[hold].hold.expires_at <= now;
+        let live = |hold: &HoldId| match (self.holds.get(hold), changes.holds_new.get(hold)) {
+            (Some(row), _) => row.hold.expires_at > now,
+            (None, new) => new.is_some_and(|new| new.first_expires_at > now),
+        };
+        expired.map(|(hold, _)| hold).all(over) && changes.orders_new.values().all(|(hold, ..)| live(hold))
+    }
+
+    fn write_holds(&mut self, changes: &Changes, lane: &Lane) {
+        for (id, new) in &changes.holds_new {
+            let NewHold { buyer, key, request, seats, prices, first_expires_at, change } = new;
+            let hold = Hold {
+                id: *id,
+                buyer: *buyer,
+                seats: seats.clone(),
+                prices: prices.clone(),
+                expires_at: change.extended_to.unwrap_or(*first_expires_at),
+                extended: change.extended_to.is_some(),
+                state: change.state.unwrap_or(HoldState::Held),
+                basis: Arc::clone(lane.basis()),
+            };
+            let receipt = Receipt { seq: self.place.seq, hash: self.place.head };
+            let (key, request, first_expires_at) = (key.clone(), *request, *first_expires_at);
+            assert_eq!(self.keys.insert((*buyer, key.clone()), *id), None, "hold_idempotency");
+            let row = HoldRow { hold, first_expires_at, receipt, key, request };
+            assert!(self.holds.insert(*id, row).is_none(), "hold_pkey");
+        }
+        for (id, change) in &changes.holds {
+            let hold = &mut self.holds.get_mut(id).expect("a hold that is there").hold;
+            if let Some(state) = change.state {
+                let legal =
+                    hold.state == HoldState::Held || (hold.state, state) == (HoldState::Expired, HoldState::Sold);
+                assert!(legal, "hold_step: {:?} to {state:?}", hold.state);
+                hold.state = state;
+            }
+            if let Some(extended_to) = change.extended_to {
+                assert!(!hold.extended && extended_to >= hold.expires_at, "hold_step: more time once");
+                (hold.expires_at, hold.extended) = (extended_to, true);
+            }
+        }
+    }
+
+    fn write_orders(&mut self, changes: &Changes) {
+        for (order, (hold, buyer, total)) in &changes.orders_new {
+            let of = &self.holds[hold].hold;
+            assert_eq!((of.buyer, of.total()), (*buyer, *total), "order_start");
+            assert_eq!(self.order_of.insert(*hold, *order), None, "orders_event_id_hold_id_key");
+            let row = OrderRow { hold: *hold, buyer: *buyer, total: *total, state: OrderState::Pending };
+            assert!(self.orders.insert(*order, row).is_none(), "orders_pkey");
+        }
+        for (payment, new) in &changes.payments_new {
+            assert_eq!(self.orders[&new.order].total, new.amount, "payment_step");
+            let twin = |row: &PaymentRow| row.order == new.order && row.key == new.key;
+            assert!(!self.payments.values().any(twin), "payment_idempotency");
+            let row = PaymentRow { order: new.order, key: new.key.clone(), state: AttemptState::Created };
+            assert!(self.payments.insert(*payment, row).is_none(), "payment_pkey");
+        }
+    }
+
+    fn write_claims(&mut self, changes: &Changes) {
+        for (seat, change) in &changes.claims {
+            if let Some(hold) = change.deleted {
+                assert_eq!(self.claims.remove(seat), Some((hold, None)), "claim_delete of seat {seat}");
+            }
+        }
+        for (seat, change) in &changes.claims {
+            if let Some(new) = &change.inserted {
+                assert_eq!(self.claims.insert(*seat, (new.hold, new.order)), None, "claim_pkey: seat {seat}");
+            }
+            if let Some((hold, order)) = change.sold {
+                let claim = self.claims.insert(*seat, (hold, Some(order)));
+                assert_eq!(claim, Some((hold, None)), "claim_sell of seat {seat}");
+            }
+        }
+    }
+
+    fn write_steps(&mut self, changes: &Changes) {
+        for (step, orders) in &changes.order_steps {
+            for order in orders {
+                let row = self.orders.get_mut(order).expect("an order that is there");
+                assert!(row.state.may_become(step.state()), "order_step: {:?} to {step:?}", row.state);
+                row.state = step.state();
+            }
+        }
+        for (step, payments) in &changes.payment_steps {
+            for payment in payments.keys() {
+                let row = self.payments.get_mut(payment).expect("an attempt that is there");
+                row.state = AttemptState::parse(step.as_str()).expect("a state");
+                let order = row.order;
+                let captures = self.payments.values().filter(|row| {
+                    row.order == order && matches!(row.state, AttemptState::Capturing | AttemptState::Captured)
+                });
+                assert!(captures.count() <= 1, "payment_one_capture");
+            }
+        }
+        for new in &changes.tickets {
+            let stands = self.claims.get(&new.seat).is_some_and(|(_, order)| *order == Some(new.order));
+            assert!(stands, "ticket_stands_on_its_claim");
+            assert_eq!(self.tickets.insert(new.seat, (new.ticket, new.order)), None, "ticket_one_live");
+        }
+    }
+
+    fn write_quotas(&mut self, changes: &Changes, lane: &Lane) {
+        for buyer in &changes.buyers {
+            let claimed = self.claims.values().filter(|(hold, _)| self.holds[hold].hold.buyer == *buyer).count();
+            let seats = lane.seats_of(*buyer);
+            assert_eq!(claimed, seats as usize, "the quota counts the claims");
+            assert!(seats <= self.terms.buyer_limit, "buyer_quota_limit");
+            self.quotas.insert(*buyer, seats);
+        }
+    }
+
+    /// Everything that must hold of the rows together.
+    pub(super) fn check(&self) {
+        for (hold, row) in &self.holds {
+            let claimed: BTreeSet<SeatNo> =
+                self.claims.iter().filter(|(_, (of, _))| of == hold).map(|(seat, _)| *seat).collect();
+            let live = matches!(row.hold.state, HoldState::Held | HoldState::Sold);
+            let due: BTreeSet<SeatNo> = row.hold.seats.iter().copied().filter(|_| live).collect();
+            assert_eq!(claimed, due, "a hold has all of its seats or none");
+        }
+        for (order, row) in &self.orders {
+            let paid = |payment: &&PaymentRow| {
+                payment.order == *order && matches!(payment.state, AttemptState::Capturing | AttemptState::Captured)
+            };
+            let sold = matches!(row.state, OrderState::Confirmed | OrderState::Captured);
+            assert_eq!(self.payments.values().filter(paid).count(), usize::from(sold), "paid for and sold go together");
+            assert_eq!(sold, self.holds[&row.hold].hold.state == HoldState::Sold);
+        }
+        for (seat, (_, order)) in &self.claims {
+            assert!(self.ledger.is_claimed(*seat));
+            assert_eq!(self.tickets.get(seat).map(|(_, order)| *order), *order, "a ticket for each seat sold");
+        }
+        let (loaded, replayed) = (self.load(), self.replay());
+        assert_eq!(loaded.seats(), replayed.seats(), "the log replays to the rows");
+        assert_eq!(loaded.first_expiry(), replayed.first_expiry());
+        assert_eq!(loaded.seats_left(), replayed.seats_left());
+        for buyer in self.quotas.keys() {
+            assert_eq!(loaded.seats_of(*buyer), replayed.seats_of(*buyer));
+        }
+        assert!(self.log.windows(2).all(|pair| pair[0].0 <= pair[1].0), "epochs only grow");
+        assert_eq!(i64::try_from(self.log.len()).unwrap(), self.place.seq, "the log has no gap");
+    }
+}
