@@ -11,6 +11,7 @@ mod client;
 mod cluster;
 mod database;
 mod edge;
+pub mod history;
 mod mail;
 mod process;
 mod redis;
