@@ -21,6 +21,8 @@ pub enum Command {
     Migrate(DatabaseArgs),
     /// Load the demo: the New York Philharmonic's concerts as coming events, seat plans and three logins
     Demo(DemoArgs),
+    /// Check one event: its log's hash chain, every decision in it, and the tables against what they come to
+    Audit(AuditArgs),
 }
 
 /// Which database.
@@ -57,6 +59,17 @@ pub struct DemoArgs {
     /// Directory that gets `logins.json` [env: `FRONTROW_DATA`; default: data]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+}
+
+/// What `audit` takes.
+#[derive(Clone, Debug, Args)]
+pub struct AuditArgs {
+    /// The event's id
+    #[arg(value_name = "EVENT")]
+    pub event: model::EventId,
     /// Which database.
     #[command(flatten)]
     pub database: DatabaseArgs,

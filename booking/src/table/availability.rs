@@ -1,5 +1,6 @@
 //! What an event's seat map shows, read from its event, tiers, lane and claims; and its availability under changed terms.
 
+use crate::restate::Restated;
 use model::EventId;
 use sqlx::PgConnection;
 
@@ -48,14 +49,6 @@ pub(crate) async fn lock_lane(connection: &mut PgConnection, event: EventId) -> 
     let statement = sqlx::query!("select seq from lane where event_id = $1 for no key update", event.0);
     statement.fetch_optional(connection).await?;
     Ok(())
-}
-
-/// What search shows of the seats until the next batch.
-#[derive(Debug)]
-pub(crate) struct Restated {
-    pub(crate) seats_total: i32,
-    pub(crate) seats_left: i32,
-    pub(crate) price_min: Option<i64>,
 }
 
 /// Writes the availability under the lane's present version.
