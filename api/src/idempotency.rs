@@ -4,7 +4,7 @@
 //! Invariant: what the operation did is itself repeatable under the key, so that a row left behind by a crash can be run again.
 //! Only final answers are kept: a 5xx is forgotten, so that the client may try again.
 
-use crate::problem::{Problem, key_reused};
+use crate::problem::{Problem, in_progress, key_reused};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use model::{EventId, UserId};
@@ -77,10 +77,6 @@ pub async fn begin(
         return Err(in_progress());
     };
     Ok(Begun::Answered(answer(status.unsigned_abs(), &body)))
-}
-
-fn in_progress() -> Problem {
-    Problem::new(StatusCode::CONFLICT, "in-progress", "The first request with this key is still running").retry_after(1)
 }
 
 fn answer(status: u16, body: &Value) -> Response {

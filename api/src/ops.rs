@@ -64,5 +64,8 @@ async fn ready(State(app): State<App>) -> Result<axum::Json<Ready>, Problem> {
 #[utoipa::path(get, path = "/metrics", tag = "operation",
     responses((status = 200, content_type = "text/plain", body = String)))]
 async fn figures(State(app): State<App>) -> impl IntoResponse {
+    if let Some(booking) = &app.booking {
+        booking.weigh_queues();
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.figures.render())
 }

@@ -225,6 +225,12 @@ pub fn key_reused() -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "This Idempotency-Key was used for another request")
 }
 
+/// 409: the key came before, and its request has no answer yet.
+#[must_use]
+pub fn in_progress() -> Problem {
+    Problem::new(StatusCode::CONFLICT, "in-progress", "The first request with this key is still running").retry_after(1)
+}
+
 /// 410: the seats went back.
 #[must_use]
 pub fn hold_expired() -> Problem {
@@ -252,6 +258,7 @@ impl From<ReserveError> for Problem {
                 .with("opens_at", json!(opens_at))
                 .with("closed", json!(closed)),
             ReserveError::KeyReused => key_reused(),
+            ReserveError::InProgress => in_progress(),
             ReserveError::Busy => not_now(),
             ReserveError::Failed(failure) => failure.into(),
         }
@@ -283,6 +290,7 @@ impl From<BuyError> for Problem {
             BuyError::NoSuchEvent => no_such_event(),
             BuyError::HoldExpired => hold_expired(),
             BuyError::KeyReused => key_reused(),
+            BuyError::InProgress => in_progress(),
             BuyError::Busy => not_now(),
             BuyError::Failed(failure) => failure.into(),
         }

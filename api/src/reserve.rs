@@ -69,7 +69,7 @@ impl From<Vec<Reservation>> for Holds {
 /// Reserve seats; the same `Idempotency-Key` answers the same
 #[utoipa::path(post, path = "/ticket/reserve", tag = "booking", params(("Idempotency-Key" = String, Header, description = "Counts per account and event: a repeat gets the first answer for 24 h, another request under it 422 `key-reused`")), responses(
     (status = 201, body = Reservation), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
-    (status = 409, description = "`seats-taken` {seats}, `not-enough-seats`, `limit-reached` {limit}, `not-on-sale` {opens_at}",
+    (status = 409, description = "`seats-taken` {seats}, `not-enough-seats`, `limit-reached` {limit}, `not-on-sale` {opens_at}, `in-progress`",
         body = ProblemBody),
     (status = 422, description = "`invalid`, `key-reused`", body = ProblemBody),
     (status = 503, description = "`busy`", body = ProblemBody)))]

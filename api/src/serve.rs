@@ -3,7 +3,7 @@
 use crate::account::{self, Passwords};
 use crate::app::{App, Parts};
 use crate::catalog::Layouts;
-use crate::cli::{DatabaseArgs, DemoArgs, Role, ServeArgs};
+use crate::cli::{AuditArgs, DatabaseArgs, DemoArgs, Role, ServeArgs};
 use crate::config::{self, Config, Secret};
 use crate::demo::Demo;
 use crate::find::{Answers, Degraded};
@@ -18,7 +18,7 @@ use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use booking::Booking;
 use indexer::Endpoint;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use search::replica::{self, Replica};
 use search::store::Store;
 use std::net::SocketAddr;
@@ -196,10 +196,13 @@ fn assemble(
     }))
 }
 
-/// Latency is counted in buckets from half a millisecond to half a minute.
+/// Latency is counted in buckets from half a millisecond to half a minute, the size of a batch in powers of four.
 fn figures() -> anyhow::Result<PrometheusHandle> {
     const BUCKETS_S: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
-    Ok(PrometheusBuilder::new().set_buckets(&BUCKETS_S)?.install_recorder()?)
+    const BATCH_BUCKETS: [f64; 7] = [1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 2_048.0];
+    let batch = Matcher::Full("booking_batch_commands".to_owned());
+    let builder = PrometheusBuilder::new().set_buckets(&BUCKETS_S)?.set_buckets_for_metric(batch, &BATCH_BUCKETS)?;
+    Ok(builder.install_recorder()?)
 }
 
 /// How this process reaches itself: the built-in payment provider is called over HTTP like any other.
@@ -280,6 +283,23 @@ pub async fn migrate(args: &DatabaseArgs) -> anyhow::Result<()> {
     let url = config::database_url(args.database_url.as_deref())?;
     let pool = database::connect(url.expose()).await?;
     database::migrate(&pool).await?;
+    Ok(())
+}
+
+/// Says whether an event's log and tables agree.
+///
+/// # Errors
+/// A sentence that names the first difference, or says what to do.
+pub async fn audit(args: &AuditArgs) -> anyhow::Result<()> {
+    let url = config::database_url(args.database.database_url.as_deref())?;
+    let pool = database::connect(url.expose()).await?;
+    let booking::Audited { entries, facts, head, holds, orders, tickets, claims } =
+        booking::audit(&pool, args.event).await.with_context(|| format!("event {}", args.event))?;
+    console::say(&format!(
+        "event {}: {entries} entries with {facts} decisions, {holds} holds, {orders} orders, {tickets} tickets, {claims} seats held or sold; \
+         the tables agree; the log's head is {head}",
+        args.event
+    ));
     Ok(())
 }
 

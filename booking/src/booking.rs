@@ -7,8 +7,8 @@ mod read;
 mod watch;
 
 use crate::clock::Clock;
+use crate::digest::Digest;
 use crate::failure::Failure;
-use crate::lane::fact::RequestHash;
 use crate::lane::{Command, Done, Hold, Refusal};
 use crate::order::{BuyError, Checkout};
 use crate::plans::Plans;
@@ -18,7 +18,7 @@ use crate::shell::{Answer, Connections, Lanes, Lease, Refused};
 use crate::table;
 use jiff::Timestamp;
 use model::{EventId, HoldId, UserId};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,7 +133,7 @@ impl Booking {
         Ok(booking)
     }
 
-    /// Reserves seats. The same key answers the same; another request under it is refused.
+    /// Reserves seats. The same key answers the same, once the first has its answer; another request under it is refused.
     ///
     /// Cancel-safe in this sense: once called the request is decided, waited for or not; ask again with its key.
     ///
@@ -159,16 +159,12 @@ impl Booking {
     /// When there is no live hold.
     pub async fn extend(&self, buyer: UserId, event: EventId) -> Result<Vec<Reservation>, ExtendError> {
         let answer = self.lanes.send(event, Command::Extend { buyer }).await.map_err(|refused| match refused {
-            Refused::Busy => ExtendError::Busy,
+            Refused::Busy | Refused::InProgress => ExtendError::Busy,
             Refused::Failed(failure) => ExtendError::Failed(failure),
             Refused::NoSuchEvent | Refused::Refusal(_) => ExtendError::NoHold,
         })?;
-        let Done::Extended(holds) = &answer.done else { return Err(ExtendError::Failed(mismatch())) };
-        let mut described = Vec::with_capacity(holds.len());
-        for hold in holds {
-            described.push(self.describe(event, hold, &answer).await?);
-        }
-        Ok(described)
+        let Done::Extended = answer.done else { return Err(ExtendError::Failed(mismatch())) };
+        Ok(self.holds(buyer, event).await?)
     }
 
     /// Lets all the buyer's live holds of an event go; says how many there were.
@@ -179,7 +175,7 @@ impl Booking {
         match self.lanes.send(event, Command::Release { buyer }).await {
             Ok(Answer { done: Done::Released(count), .. }) => Ok(count),
             Ok(_) => Err(ReleaseError::Failed(mismatch())),
-            Err(Refused::Busy) => Err(ReleaseError::Busy),
+            Err(Refused::Busy | Refused::InProgress) => Err(ReleaseError::Busy),
             Err(Refused::Failed(failure)) => Err(ReleaseError::Failed(failure)),
             Err(Refused::NoSuchEvent | Refused::Refusal(_)) => Ok(0),
         }
@@ -202,6 +198,7 @@ impl Booking {
         let command = Command::Buy { buyer, hold, key: key.to_owned() };
         let answer = self.lanes.send(event, command).await.map_err(|refused| match refused {
             Refused::Busy => BuyError::Busy,
+            Refused::InProgress => BuyError::InProgress,
             Refused::Failed(failure) => BuyError::Failed(failure),
             Refused::NoSuchEvent => BuyError::NoSuchEvent,
             Refused::Refusal(Refusal::KeyReused) => BuyError::KeyReused,
@@ -218,6 +215,16 @@ impl Booking {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.lanes.clock().now()
+    }
+
+    /// Sets the gauges of the queues to what they are now: of all lanes of this process together, of its fullest and its slowest.
+    pub fn weigh_queues(&self) {
+        let (lanes, weight) = self.lanes.weight();
+        let depth = u32::try_from(weight.depth).unwrap_or(u32::MAX);
+        metrics::gauge!("booking_lanes").set(u32::try_from(lanes).unwrap_or(u32::MAX));
+        metrics::gauge!("booking_queue_depth").set(depth);
+        metrics::gauge!("booking_queue_fill_ratio").set(weight.fill);
+        metrics::gauge!("booking_queue_oldest_seconds").set(weight.oldest.as_secs_f64());
     }
 
     /// Wakes the lanes of events with expired holds that nobody has loaded.
@@ -267,19 +274,21 @@ impl Booking {
             currency: hold.basis.currency,
             expires_at: hold.expires_at,
             state: hold.state,
+            receipt: answer.receipt.ok_or_else(mismatch)?,
         })
     }
 }
 
-fn request_hash(ask: &Ask) -> Result<RequestHash, Failure> {
+fn request_hash(ask: &Ask) -> Result<Digest, Failure> {
     let bytes = serde_json::to_vec(ask).map_err(Failure::new)?;
-    Ok(RequestHash(Sha256::digest(&bytes).into()))
+    Ok(Digest(Sha256::digest(&bytes).into()))
 }
 
-fn reserve_error(refused: Refused) -> ReserveError {
+pub(crate) fn reserve_error(refused: Refused) -> ReserveError {
     match refused {
         Refused::NoSuchEvent => ReserveError::NoSuchEvent,
         Refused::Busy => ReserveError::Busy,
+        Refused::InProgress => ReserveError::InProgress,
         Refused::Failed(failure) => ReserveError::Failed(failure),
         Refused::Refusal(refusal) => match refusal {
             Refusal::BadAsk { field, must } => ReserveError::BadAsk { field, must },

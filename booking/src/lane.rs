@@ -11,11 +11,12 @@ mod purchase;
 mod reserve;
 mod state;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
+use crate::digest::Digest;
 use crate::order::{OrderState, Report};
 use crate::reservation::{Ask, Closed, HoldState};
-use fact::{Fact, RequestHash};
+use fact::Fact;
 use jiff::Timestamp;
 use model::{Currency, HoldId, LayoutHash, OrderId, PaymentId, SeatNo, TierNo, UserId};
 use std::collections::HashMap;
@@ -50,7 +51,7 @@ pub(crate) struct Basis {
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     /// Keep seats for a buyer.
-    Reserve { buyer: UserId, ask: Ask, key: String, request: RequestHash },
+    Reserve { buyer: UserId, ask: Ask, key: String, request: Digest },
     /// Give a buyer's holds their time again.
     Extend { buyer: UserId },
     /// Let a buyer's holds go.
@@ -76,8 +77,8 @@ pub(crate) struct Moment<'a> {
 pub(crate) enum Done {
     /// A hold was made.
     Held(Hold),
-    /// These holds are live.
-    Extended(Vec<Hold>),
+    /// The live holds have all the time they get.
+    Extended,
     /// So many holds were let go.
     Released(usize),
     /// This is what is to be paid.
@@ -251,7 +252,7 @@ impl Lane {
                 self.enact(Fact::Extended { hold: *hold, expires_at }, facts);
             }
         }
-        Ok(Done::Extended(holds.iter().filter_map(|hold| self.hold(*hold).cloned()).collect()))
+        Ok(Done::Extended)
     }
 
     fn enact(&mut self, fact: Fact, facts: &mut Vec<Fact>) {

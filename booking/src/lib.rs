@@ -3,27 +3,33 @@
 //! One lane per event decides in arrival order in memory and writes one fenced transaction per batch; losers are refused without
 //! SQL. The only SQL that touches the booking tables is here. Never speaks HTTP, never calls a payment provider.
 
+mod audit;
 mod booking;
 mod clock;
+mod digest;
 mod failure;
 mod lane;
 mod order;
 mod plans;
+mod rehearsal;
 mod reservation;
 mod restate;
 mod seats;
 mod shell;
 mod table;
 
+pub use audit::{AuditError, Audited, Difference, audit};
 pub use booking::{Booking, OpenError, Settings};
+pub use digest::Digest;
 pub use failure::Failure;
 pub use order::{
     BuyError, Checkout, Effect, EffectTopic, InboxEntry, Order, OrderState, PaymentAttempt, PaymentState, Report,
     ReportError, Ticket, TicketState,
 };
+pub use rehearsal::Rehearsal;
 pub use reservation::{
-    Ask, BestAvailable, Closed, ExtendError, HoldState, ReleaseError, Reservation, ReserveError, ReserveRequest,
-    ReservedSeat,
+    Ask, BestAvailable, Closed, ExtendError, HoldState, Receipt, ReleaseError, Reservation, ReserveError,
+    ReserveRequest, ReservedSeat,
 };
 pub use restate::{lock_lane, restate_availability};
 pub use seats::board::Subscription;

@@ -1,7 +1,7 @@
 //! Orders, attempts to pay them, and tickets: the words, and the one place that says which step follows which.
 
 use crate::failure::Failure;
-use crate::reservation::ReservedSeat;
+use crate::reservation::{Receipt, ReservedSeat};
 use jiff::Timestamp;
 use model::{Currency, EventId, HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub struct Order {
     pub attempts: Vec<PaymentAttempt>,
     /// Tickets issued, in `seat_no` order.
     pub tickets: Vec<Ticket>,
+    /// The place of its hold in the event's log.
+    pub receipt: Receipt,
 }
 
 /// Where an order stands.
@@ -248,6 +250,9 @@ pub enum BuyError {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
+    /// The same request under the same key waits for its answer.
+    #[error("the first request with this key is still running")]
+    InProgress,
     /// The event's queue is full, or another process serves the event; try again in a second.
     #[error("the event cannot be served now")]
     Busy,

@@ -1,6 +1,7 @@
 //! What a buyer asks of an event's seats and what the booking core answers. Transport-free: the words of the HTTP contract,
 //! none of its statuses.
 
+use crate::digest::Digest;
 use crate::failure::Failure;
 use jiff::Timestamp;
 use model::{Currency, EventId, HoldId, SeatNo, TierNo};
@@ -43,6 +44,10 @@ pub struct BestAvailable {
     /// `true`: only accessible seats. Otherwise accessible seats are given last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accessible: Option<bool>,
+    /// How many of the seats may be beside accessible ones instead: companions, side by side with them in one row. Less than
+    /// `quantity`, and only with `accessible: true`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub companions: Option<u32>,
     /// `true`: side by side in one row or not at all. Otherwise side by side is preferred.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adjacent: Option<bool>,
@@ -65,6 +70,17 @@ pub struct Reservation {
     pub expires_at: Timestamp,
     /// Where the hold stands.
     pub state: HoldState,
+    /// Its place in the event's log.
+    pub receipt: Receipt,
+}
+
+/// A place in an event's log of decisions, by which what was decided can be shown to be there, unchanged and in its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Receipt {
+    /// The entry's number: 1 is the event's first.
+    pub seq: i64,
+    /// The entry's hash, which covers the entry and all before it.
+    pub hash: Digest,
 }
 
 /// One seat of a reservation.
@@ -174,6 +190,9 @@ pub enum ReserveError {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
+    /// The same request under the same key waits for its answer.
+    #[error("the first request with this key is still running")]
+    InProgress,
     /// The event's queue is full, or another process serves the event; try again in a second.
     #[error("the event cannot be served now")]
     Busy,

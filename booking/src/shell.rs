@@ -4,13 +4,17 @@
 //! in it; a command that meets a closed queue waits for the end and starts the next lane. Every queue is bounded. Who asks for
 //! events that do not exist takes no lane and next to nothing else.
 
+mod backlog;
 mod batch;
 mod changes;
 mod connection;
+mod desk;
 mod lease;
 mod loaded;
 mod recall;
 mod rows;
+#[cfg(test)]
+mod sim;
 mod statements;
 mod task;
 mod write;
@@ -21,7 +25,9 @@ use crate::failure::Failure;
 use crate::lane::house::House;
 use crate::lane::{Command, Done, Refusal};
 use crate::plans::Plans;
+use crate::reservation::Receipt;
 use crate::seats::board::Board;
+use backlog::{Backlog, Turn};
 use connection::{ANSWER_MAX, Connection, within};
 use futures::TryFutureExt as _;
 use model::EventId;
@@ -52,6 +58,8 @@ const STRANGERS_KEPT: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) done: Done,
+    /// Where it stands in the log; `None` when it needed no entry.
+    pub(crate) receipt: Option<Receipt>,
     pub(crate) house: Arc<House>,
 }
 
@@ -64,13 +72,33 @@ pub(crate) enum Refused {
     NoSuchEvent,
     /// The queue is full, another process has the lane, or the server stops.
     Busy,
+    /// The same request under the same key waits for its answer.
+    InProgress,
     /// The database failed us.
     Failed(Failure),
 }
 
+/// How much waits: commands, their share of what may wait, how long the oldest has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Weight {
+    pub(crate) depth: usize,
+    pub(crate) fill: f64,
+    pub(crate) oldest: Duration,
+}
+
 struct Queued {
     command: Command,
+    turn: Turn,
     reply: oneshot::Sender<Result<Answer, Refused>>,
+}
+
+impl Queued {
+    fn answer(self, answer: Result<Answer, Refused>) {
+        // First, for who has the answer may ask again at once.
+        drop(self.turn);
+        // Whoever asked may have gone.
+        self.reply.send(answer).ok();
+    }
 }
 
 /// All the lanes of this process.
@@ -91,6 +119,7 @@ pub(crate) struct Lanes {
 #[derive(Clone, Debug)]
 struct Handle {
     queue: mpsc::Sender<Queued>,
+    backlog: Arc<Backlog>,
     /// The lane is this process's; else it is being loaded, or another's.
     serves: Arc<AtomicBool>,
     ended: CancellationToken,
@@ -134,19 +163,21 @@ impl Lanes {
     }
 
     /// Queues a command and waits for its answer. The command is carried out even if the wait is given up.
-    pub(crate) async fn send(self: &Arc<Self>, event: EventId, command: Command) -> Result<Answer, Refused> {
-        let (reply, answer) = oneshot::channel();
-        let mut queued = Queued { command, reply };
+    pub(crate) async fn send(self: &Arc<Self>, event: EventId, mut command: Command) -> Result<Answer, Refused> {
         loop {
             let handle = self.handle(event).await?;
-            match handle.queue.try_send(queued) {
-                Ok(()) => return answer.await.unwrap_or(Err(Refused::Busy)),
-                Err(TrySendError::Full(_)) => {
+            let turn = handle.backlog.enter(&command).inspect_err(|refused| {
+                if matches!(refused, Refused::Busy) {
                     metrics::counter!("booking_busy_total").increment(1);
-                    return Err(Refused::Busy);
                 }
+            })?;
+            let (reply, answer) = oneshot::channel();
+            match handle.queue.try_send(Queued { command, turn, reply }) {
+                Ok(()) => return answer.await.unwrap_or(Err(Refused::Busy)),
+                // The backlog is full before the queue is.
+                Err(TrySendError::Full(_)) => return Err(Refused::Busy),
                 Err(TrySendError::Closed(back)) => {
-                    queued = back;
+                    command = back.command;
                     handle.ended.cancelled().await;
                 }
             }
@@ -170,7 +201,8 @@ impl Lanes {
                 return Err(Refused::Busy);
             }
             let (queue, commands) = mpsc::channel(self.settings.queue_max);
-            let handle = Handle { queue, serves: Arc::default(), ended: CancellationToken::new() };
+            let backlog = Backlog::new(self.settings.queue_max);
+            let handle = Handle { queue, backlog, serves: Arc::default(), ended: CancellationToken::new() };
             loaded.insert(event, handle.clone());
             (handle, commands)
         };
@@ -198,6 +230,17 @@ impl Lanes {
         };
         let known = self.strangers.exist.try_get_with(event, look).await;
         known.map_err(|refused: Arc<Refused>| refused.as_ref().clone())
+    }
+
+    /// How many lanes are loaded or loading, and how much waits: altogether, in the fullest queue, in the slowest.
+    pub(crate) fn weight(&self) -> (usize, Weight) {
+        let loaded = self.loaded.lock();
+        let weight = loaded.values().map(|handle| handle.backlog.weight()).fold(Weight::default(), |all, one| Weight {
+            depth: all.depth + one.depth,
+            fill: all.fill.max(one.fill),
+            oldest: all.oldest.max(one.oldest),
+        });
+        (loaded.len(), weight)
     }
 
     /// The event's board if anyone holds it, else the one `make` makes.

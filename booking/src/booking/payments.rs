@@ -46,7 +46,7 @@ impl Booking {
         let command = Command::Settle { order: payment.order_id, payment: payment.payment_id, report };
         match self.lanes.send(payment.event_id, command).await {
             Ok(_) => Ok(()),
-            Err(Refused::Busy) => Err(ReportError::Busy),
+            Err(Refused::Busy | Refused::InProgress) => Err(ReportError::Busy),
             Err(Refused::Failed(failure)) => Err(ReportError::Failed(failure)),
             Err(Refused::NoSuchEvent | Refused::Refusal(Refusal::UnknownPayment)) => Err(ReportError::UnknownPayment),
             Err(Refused::Refusal(_)) => Err(ReportError::Failed(super::mismatch())),

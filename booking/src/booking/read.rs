@@ -28,6 +28,7 @@ impl Booking {
                 currency: row.currency.parse().map_err(Failure::new)?,
                 expires_at: row.expires_at,
                 state: HoldState::Held,
+                receipt: row.receipt,
             });
         }
         Ok(holds)
@@ -58,6 +59,7 @@ impl Booking {
             seats: describe(&house, &row.seat_nos, &row.prices),
             attempts,
             tickets,
+            receipt: row.receipt,
         }))
     }
 

@@ -1,6 +1,7 @@
 //! What a lane decided: the words of `lane_log`. State changes by facts alone, so replaying the log gives the state; rows
 //! follow from facts alone too, so each says all that its rows need.
 
+use crate::digest::Digest;
 use jiff::Timestamp;
 use model::{HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ pub(crate) enum Fact {
         hold: HoldId,
         buyer: UserId,
         key: String,
-        request: RequestHash,
+        request: Digest,
         seats: Vec<SeatNo>,
         prices: Vec<i64>,
         expires_at: Timestamp,
@@ -67,41 +68,6 @@ impl Fact {
             | Self::Reclaimed { seats, .. }
             | Self::Sold { seats, .. } => seats,
             _ => &[],
-        }
-    }
-}
-
-/// The SHA-256 of what was asked under an idempotency key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub(crate) struct RequestHash(pub(crate) [u8; 32]);
-
-impl From<RequestHash> for String {
-    fn from(hash: RequestHash) -> Self {
-        use std::fmt::Write as _;
-        hash.0.iter().fold(Self::with_capacity(64), |mut text, byte| {
-            // Writing to a string cannot fail.
-            write!(text, "{byte:02x}").ok();
-            text
-        })
-    }
-}
-
-impl TryFrom<String> for RequestHash {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let mut hash = [0; 32];
-        let digits: Option<Vec<u8>> =
-            text.chars().map(|digit| digit.to_digit(16).and_then(|n| u8::try_from(n).ok())).collect();
-        match digits {
-            Some(digits) if digits.len() == 64 => {
-                for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-                    *byte = pair[0] << 4 | pair[1];
-                }
-                Ok(Self(hash))
-            }
-            _ => Err("64 hexadecimal digits"),
         }
     }
 }

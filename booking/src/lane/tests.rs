@@ -3,9 +3,10 @@
 mod best;
 mod machine;
 
-use super::fact::{Fact, RequestHash};
+use super::fact::Fact;
 use super::house::House;
 use super::{Command, Done, Lane, Moment, Refusal, Terms};
+use crate::digest::Digest;
 use crate::order::{OrderState, Report};
 use crate::reservation::{Ask, BestAvailable, Closed};
 use jiff::{SignedDuration, Timestamp};
@@ -15,10 +16,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// A row of seats: tier, and whether accessible.
-type Seats = Vec<(u16, bool)>;
+pub(crate) type Seats = Vec<(u16, bool)>;
 
 /// A plan of sections; each is general admission or not, with its rows.
-fn plan(sections: &[(bool, Vec<Seats>)]) -> SeatPlan {
+pub(crate) fn plan(sections: &[(bool, Vec<Seats>)]) -> SeatPlan {
     let mut next = 0;
     let mut row = |label: usize, seats: &Seats| Row {
         label: label.to_string(),
@@ -47,16 +48,16 @@ fn rows(lengths: &[usize]) -> SeatPlan {
     plan(&[(false, lengths.iter().map(|length| vec![(0, false); *length]).collect())])
 }
 
-fn house(plan: &SeatPlan) -> Arc<House> {
+pub(crate) fn house(plan: &SeatPlan) -> Arc<House> {
     Arc::new(House::new("hash".into(), plan))
 }
 
-fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_000_000 + second).unwrap()
 }
 
 /// On sale from second 0 to 10,000, holds of 100 s, four seats a buyer, tier 0 at 50, tier 1 at 30, tier 2 closed.
-fn terms() -> Terms {
+pub(crate) fn terms() -> Terms {
     Terms {
         slot: 1,
         opens_at: at(0),
@@ -94,7 +95,7 @@ impl Bench {
     }
 
     fn ask(&mut self, buyer: UserId, ask: Ask) -> Result<Vec<SeatNo>, Refusal> {
-        let command = Command::Reserve { buyer, ask, key: "k".into(), request: RequestHash([0; 32]) };
+        let command = Command::Reserve { buyer, ask, key: "k".into(), request: Digest([0; 32]) };
         match self.run(&command)? {
             Done::Held(hold) => Ok(hold.seats),
             other => panic!("{other:?}"),
@@ -114,7 +115,7 @@ impl Bench {
     }
 }
 
-fn buyer(number: u128) -> UserId {
+pub(crate) fn buyer(number: u128) -> UserId {
     UserId(Uuid::from_u128(1 << 64 | number))
 }
 

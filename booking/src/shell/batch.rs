@@ -4,15 +4,16 @@
 //! SQL. A batch that fails leaves the state void: nothing is decided on it before it is read anew.
 
 use super::connection::{ANSWER_MAX, LOAD_MAX, within};
+use super::desk::Desk;
 use super::loaded::{LoadError, Place, Source};
-use super::recall::{Asked, Recall};
+use super::recall::{Asked, Recall, Told, keyed};
 use super::write::{WriteError, write};
 use super::{Answer, Lanes, Queued, Refused};
 use crate::failure::Failure;
 use crate::lane::fact::Fact;
-use crate::lane::{Command, Done, Lane, Moment, Refusal};
+use crate::lane::{Command, Moment};
 use crate::seats::board::Board;
-use model::{EventId, HoldId, SeatNo, UserId};
+use model::{EventId, HoldId, SeatNo};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,11 +26,10 @@ const TERMS_AGE_MAX: Duration = Duration::from_millis(200);
 pub(super) struct LoadedLane {
     pub(super) lanes: Arc<Lanes>,
     pub(super) event: EventId,
-    pub(super) lane: Lane,
+    pub(super) desk: Desk,
     /// Another process has it now.
     pub(super) lost: bool,
     place: Place,
-    recall: Recall,
     board: Arc<Board>,
     terms_seen_at: Instant,
     /// The state has decisions in it that were not committed.
@@ -79,14 +79,14 @@ impl LoadedLane {
         board.reset(&layout, place.version(), lane.seats());
         tracing::debug!(event.id = %event, lane.epoch = place.epoch, lane.seq = place.seq, "lane loaded");
         let (lanes, terms_seen_at) = (Arc::clone(lanes), Instant::now());
-        Ok(Self { lanes, event, place, lane, recall, board, terms_seen_at, void: false, lost: false })
+        Ok(Self { lanes, event, place, desk: Desk { lane, recall }, board, terms_seen_at, void: false, lost: false })
     }
 
     /// Takes the lane again and reads it anew, with what the queue's keys came to.
     pub(super) async fn reload(&mut self, queue: &[Queued]) -> Result<(), LoadError> {
         self.void = true;
-        let keys: Vec<_> = queue.iter().filter_map(|queued| key(&queued.command)).collect();
-        let keys: Vec<_> = keys.into_iter().map(|(buyer, key)| (buyer, key.to_owned())).collect();
+        let keys = queue.iter().filter_map(|queued| keyed(&queued.command));
+        let keys: Vec<_> = keys.map(|(buyer, key, _)| (buyer, key.to_owned())).collect();
         let connection = self.lanes.connections.get().await?;
         let source = Source { connection: &connection, event: self.event, plans: &self.lanes.plans };
         let taken = within(LOAD_MAX, async {
@@ -95,11 +95,12 @@ impl LoadedLane {
             Ok::<_, LoadError>((place, lane, known))
         });
         let known;
-        (self.place, self.lane, known) = taken.await?;
-        self.recall.restore(known);
+        (self.place, self.desk.lane, known) = taken.await?;
+        self.desk.recall.restore(known);
         self.lanes.connections.put_back(connection);
         (self.terms_seen_at, self.void) = (Instant::now(), false);
-        self.board.reset(&self.lane.house().layout, self.place.version(), self.lane.seats());
+        let lane = &self.desk.lane;
+        self.board.reset(&lane.house().layout, self.place.version(), lane.seats());
         Ok(())
     }
 
@@ -122,59 +123,34 @@ impl LoadedLane {
     pub(super) async fn batch(&mut self, queue: &mut Vec<Queued>) -> Result<(), BatchError> {
         self.check_terms().await?;
         self.bring_in_orders(queue).await?;
-        let mut facts = Vec::new();
-        let mut remembered = Vec::new();
-        let answers = self.decide(queue, &mut facts, &mut remembered);
-        if !facts.is_empty()
-            && let Err(error) = self.commit(&facts, queue.len()).await
-        {
-            self.void = true;
-            for (buyer, key) in remembered {
-                self.recall.forget(buyer, &key);
+        let decided = {
+            let mut moment = Moment { now: self.lanes.clock.now(), mint: &mut Uuid::now_v7 };
+            self.desk.decide(queue.iter().map(|queued| &queued.command), &mut moment)
+        };
+        let mut entry = None;
+        if !decided.facts.is_empty() {
+            if let Err(error) = self.commit(&decided.facts, queue.len()).await {
+                self.void = true;
+                self.desk.undone(&decided);
+                return Err(error);
             }
-            return Err(error);
+            entry = Some(self.place.receipt());
+            self.desk.committed(&decided, self.place.receipt());
         }
-        for (queued, answer) in queue.drain(..).zip(answers) {
-            let answer = answer.map(|done| Answer { done, house: Arc::clone(self.lane.house()) });
-            // Whoever asked may have gone.
-            queued.reply.send(answer.map_err(Refused::Refusal)).ok();
+        for (queued, answer) in queue.drain(..).zip(decided.answers) {
+            let house = Arc::clone(self.desk.lane.house());
+            let answer = answer.map(|Told { done, receipt }| Answer { done, receipt: receipt.or(entry), house });
+            queued.answer(answer.map_err(Refused::Refusal));
         }
-        self.lane.forget_ended_orders();
+        self.desk.lane.forget_ended_orders();
         Ok(())
-    }
-
-    fn decide(
-        &mut self,
-        queue: &[Queued],
-        facts: &mut Vec<Fact>,
-        remembered: &mut Vec<(UserId, String)>,
-    ) -> Vec<Result<Done, Refusal>> {
-        let now = self.lanes.clock.now();
-        let mut moment = Moment { now, mint: &mut Uuid::now_v7 };
-        self.lane.expire(now, facts);
-        let decided = queue.iter().map(|Queued { command, .. }| {
-            let Some(((buyer, key), asked)) = key(command).zip(asked(command)) else {
-                return self.lane.decide(command, &mut moment, facts);
-            };
-            if let Some(first) = self.recall.answer(buyer, key, asked) {
-                return first;
-            }
-            let done = self.lane.decide(command, &mut moment, facts);
-            // Without a hold today does not mean without one tomorrow.
-            if done != Err(Refusal::NoHold) {
-                self.recall.remember((buyer, key), asked, &done);
-                remembered.push((buyer, key.to_owned()));
-            }
-            done
-        });
-        decided.collect()
     }
 
     async fn commit(&mut self, facts: &[Fact], commands: usize) -> Result<(), BatchError> {
         let started = Instant::now();
         let connections = &self.lanes.connections;
         let connection = connections.get().await?;
-        match within(ANSWER_MAX, write(&connection, (self.event, &self.place), &self.lane, facts)).await {
+        match within(ANSWER_MAX, write(&connection, (self.event, &self.place), &self.desk.lane, facts)).await {
             Ok((place, reading)) => {
                 connections.put_back(connection);
                 self.lanes.clock.set(reading);
@@ -191,7 +167,7 @@ impl LoadedLane {
             }
         }
         let seats: BTreeSet<SeatNo> = facts.iter().flat_map(Fact::seats).copied().collect();
-        let changes = seats.into_iter().map(|seat| (seat, self.lane.seats()[seat as usize] as u8)).collect();
+        let changes = seats.into_iter().map(|seat| (seat, self.desk.lane.seats()[seat as usize] as u8)).collect();
         self.board.advance(self.place.version(), changes);
         metrics::counter!("booking_batches_total").increment(1);
         metrics::histogram!("booking_batch_commands").record(u32::try_from(commands).unwrap_or(u32::MAX));
@@ -221,14 +197,14 @@ impl LoadedLane {
     /// Reads the orders the queue speaks of and the lane does not know: reported on, named by their hold, or by their key alone.
     async fn bring_in_orders(&mut self, queue: &[Queued]) -> Result<(), BatchError> {
         let (mut orders, mut holds, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+        let Desk { lane, recall } = &self.desk;
         for Queued { command, .. } in queue {
             match command {
-                Command::Settle { order, .. } if self.lane.order(*order).is_none() => orders.push(order.0),
+                Command::Settle { order, .. } if lane.order(*order).is_none() => orders.push(order.0),
                 Command::Buy { hold, buyer, key } => {
-                    let unknown =
-                        |hold: &HoldId| self.lane.hold(*hold).is_none() && self.lane.order_of(*hold).is_none();
+                    let unknown = |hold: &HoldId| lane.hold(*hold).is_none() && lane.order_of(*hold).is_none();
                     holds.extend(hold.filter(unknown).map(|hold| hold.0));
-                    if self.recall.has_forgotten() && self.recall.answer(*buyer, key, Asked::Buy).is_none() {
+                    if recall.has_forgotten() && recall.answer(*buyer, key, Asked::Buy).is_none() {
                         keys.push((*buyer, key.clone()));
                     }
                 }
@@ -241,31 +217,15 @@ impl LoadedLane {
         let connection = self.lanes.connections.get().await?;
         let source = Source { connection: &connection, event: self.event, plans: &self.lanes.plans };
         let (found, known) = within(ANSWER_MAX, async {
-            let found = source.orders(&self.lane, orders, holds).await?;
-            Ok::<_, LoadError>((found, source.by_keys(&self.lane, &keys).await?))
+            let found = source.orders(lane, orders, holds).await?;
+            Ok::<_, LoadError>((found, source.by_keys(lane, &keys).await?))
         })
         .await?;
         self.lanes.connections.put_back(connection);
-        self.recall.restore(known);
+        self.desk.recall.restore(known);
         for order in found {
-            self.lane.adopt(order);
+            self.desk.lane.adopt(order);
         }
         Ok(())
-    }
-}
-
-/// Whose command it is, and under which idempotency key.
-fn key(command: &Command) -> Option<(UserId, &str)> {
-    match command {
-        Command::Reserve { buyer, key, .. } | Command::Buy { buyer, key, .. } => Some((*buyer, key)),
-        Command::Extend { .. } | Command::Release { .. } | Command::Settle { .. } | Command::Wake => None,
-    }
-}
-
-fn asked(command: &Command) -> Option<Asked> {
-    match command {
-        Command::Reserve { request, .. } => Some(Asked::Reserve(*request)),
-        Command::Buy { .. } => Some(Asked::Buy),
-        Command::Extend { .. } | Command::Release { .. } | Command::Settle { .. } | Command::Wake => None,
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Reads facts alone; does no I/O. Lists are in key order, so that every batch locks rows in one order.
 
+use crate::digest::Digest;
 use crate::lane::AttemptState;
-use crate::lane::fact::{Fact, RequestHash};
+use crate::lane::fact::Fact;
 use crate::order::{EffectTopic, OrderState};
 use crate::reservation::HoldState;
 use jiff::Timestamp;
@@ -30,7 +31,7 @@ pub(super) struct Changes {
 pub(super) struct NewHold {
     pub(super) buyer: UserId,
     pub(super) key: String,
-    pub(super) request: RequestHash,
+    pub(super) request: Digest,
     pub(super) seats: Vec<SeatNo>,
     pub(super) prices: Vec<i64>,
     pub(super) first_expires_at: Timestamp,

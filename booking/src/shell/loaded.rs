@@ -4,17 +4,16 @@
 //! under them; then the lane's `terms` number has moved and the first batch is fenced out.
 
 use super::connection::{Connection, Stalled};
-use super::recall::{Asked, RECALLED_MAX, Recalled};
+use super::recall::{Asked, RECALLED_MAX, Recalled, Told};
 use crate::clock::Clock;
+use crate::digest::Digest;
 use crate::failure::Failure;
-use crate::lane::fact::RequestHash;
 use crate::lane::house::House;
 use crate::lane::{Attempt, AttemptState, Basis, Done, Hold, Lane, LaneOrder, Terms};
 use crate::order::OrderState;
 use crate::plans::Plans;
-use crate::reservation::HoldState;
+use crate::reservation::{HoldState, Receipt};
 use futures::future::try_join_all;
-use jiff::Timestamp;
 use model::{EventId, HoldId, OrderId, PaymentId, SeatNo, TierNo, UserId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,7 +27,7 @@ use uuid::Uuid;
 pub(super) struct Place {
     pub(super) epoch: i64,
     pub(super) seq: i64,
-    pub(super) head: Vec<u8>,
+    pub(super) head: Digest,
     pub(super) terms: i64,
 }
 
@@ -36,6 +35,11 @@ impl Place {
     /// The version of the seat map and of the availability: grows with every batch and every change of terms.
     pub(super) fn version(&self) -> u64 {
         u64::try_from(self.seq + self.terms).unwrap_or_default()
+    }
+
+    /// The place of the last batch in the log.
+    pub(super) fn receipt(&self) -> Receipt {
+        Receipt { seq: self.seq, hash: self.head }
     }
 }
 
@@ -84,7 +88,7 @@ impl Source<'_> {
         let Some(row) = row else { return Err(self.elsewhere().await?) };
         clock.set(row.try_get(4)?);
         let place =
-            Place { epoch: row.try_get(0)?, seq: row.try_get(1)?, head: row.try_get(2)?, terms: row.try_get(3)? };
+            Place { epoch: row.try_get(0)?, seq: row.try_get(1)?, head: digest(&row, "head")?, terms: row.try_get(3)? };
         let (house, terms) = self.terms().await?;
         let mut lane = Lane::new(house, terms);
         let holds = client.query(&statements.hold_live, &[&self.event.0]).await?;
@@ -247,31 +251,31 @@ fn basis(row: &Row, now: &Arc<Basis>) -> Result<Arc<Basis>, LoadError> {
 
 /// A past request for seats with the answer it got first.
 fn reserved(row: &Row, now: &Arc<Basis>) -> Result<Recalled, LoadError> {
-    let request: [u8; 32] =
-        row.try_get::<_, Vec<u8>>("request_hash")?.try_into().map_err(|_| unreadable("hold.request_hash"))?;
     let buyer = UserId(row.try_get("user_id")?);
-    let expires_at: Timestamp = row.try_get("first_expires_at")?;
-    Ok(Recalled {
+    let done = Done::Held(Hold {
+        id: HoldId(row.try_get("hold_id")?),
         buyer,
-        key: row.try_get("idem_key")?,
-        asked: Asked::Reserve(RequestHash(request)),
-        done: Done::Held(Hold {
-            id: HoldId(row.try_get("hold_id")?),
-            buyer,
-            seats: row.try_get::<_, Vec<i32>>("seat_nos")?.into_iter().map(seat_no).collect(),
-            prices: row.try_get("prices")?,
-            expires_at,
-            extended: false,
-            state: HoldState::Held,
-            basis: basis(row, now)?,
-        }),
-    })
+        seats: row.try_get::<_, Vec<i32>>("seat_nos")?.into_iter().map(seat_no).collect(),
+        prices: row.try_get("prices")?,
+        expires_at: row.try_get("first_expires_at")?,
+        extended: false,
+        state: HoldState::Held,
+        basis: basis(row, now)?,
+    });
+    let receipt = Receipt { seq: row.try_get("seq")?, hash: digest(row, "hash")? };
+    let asked = Asked::Reserve(digest(row, "request_hash")?);
+    Ok(Recalled { buyer, key: row.try_get("idem_key")?, asked, told: Told { done, receipt: Some(receipt) } })
 }
 
 /// A past request to buy with the attempt it got first.
 fn bought(row: &Row) -> Result<Recalled, LoadError> {
     let done = Done::Checkout { order: OrderId(row.try_get(2)?), payment: PaymentId(row.try_get(3)?) };
-    Ok(Recalled { buyer: UserId(row.try_get(0)?), key: row.try_get(1)?, asked: Asked::Buy, done })
+    let told = Told { done, receipt: None };
+    Ok(Recalled { buyer: UserId(row.try_get(0)?), key: row.try_get(1)?, asked: Asked::Buy, told })
+}
+
+fn digest(row: &Row, column: &'static str) -> Result<Digest, LoadError> {
+    row.try_get::<_, Vec<u8>>(column)?.try_into().map(Digest).map_err(|_| unreadable(column))
 }
 
 fn seat_no(number: i32) -> SeatNo {

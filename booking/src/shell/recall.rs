@@ -4,8 +4,9 @@
 //! makes nobody's hold forgotten. What falls out is still known to the tables' unique keys, which make the lane look it up; a
 //! refusal that falls out is decided anew.
 
-use crate::lane::fact::RequestHash;
-use crate::lane::{Done, Refusal};
+use crate::digest::Digest;
+use crate::lane::{Command, Done, Refusal};
+use crate::reservation::Receipt;
 use model::UserId;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -21,9 +22,33 @@ const REFUSED_MAX: usize = 50_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     /// These seats.
-    Reserve(RequestHash),
+    Reserve(Digest),
     /// An order. The attempt's row knows no more of the request.
     Buy,
+}
+
+/// Whose command it is, under which idempotency key, and what was asked; `None` for one that has no key.
+pub(super) fn keyed(command: &Command) -> Option<(UserId, &str, Asked)> {
+    match command {
+        Command::Reserve { buyer, key, request, .. } => Some((*buyer, key, Asked::Reserve(*request))),
+        Command::Buy { buyer, key, .. } => Some((*buyer, key, Asked::Buy)),
+        Command::Extend { .. } | Command::Release { .. } | Command::Settle { .. } | Command::Wake => None,
+    }
+}
+
+/// What was done, and where that stands in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) done: Done,
+    /// `None` until the batch is in the log, and of what needs no receipt.
+    pub(super) receipt: Option<Receipt>,
+}
+
+impl Told {
+    /// Of the batch at hand.
+    pub(super) fn now(done: Done) -> Self {
+        Self { done, receipt: None }
+    }
 }
 
 /// A past request read from the tables.
@@ -32,13 +57,13 @@ pub(super) struct Recalled {
     pub(super) buyer: UserId,
     pub(super) key: String,
     pub(super) asked: Asked,
-    pub(super) done: Done,
+    pub(super) told: Told,
 }
 
 /// The memory.
 #[derive(Debug)]
 pub(super) struct Recall {
-    done: Memory<Done>,
+    done: Memory<Told>,
     refused: Memory<Refusal>,
 }
 
@@ -50,10 +75,10 @@ impl Default for Recall {
 
 impl Recall {
     /// The first answer to this key, if it is known; `KeyReused` when it was another request's.
-    pub(super) fn answer(&self, buyer: UserId, key: &str, asked: Asked) -> Option<Result<Done, Refusal>> {
+    pub(super) fn answer(&self, buyer: UserId, key: &str, asked: Asked) -> Option<Result<Told, Refusal>> {
         let known = (buyer, key.to_owned());
         let (first, answer) = match (self.done.get(&known), self.refused.get(&known)) {
-            (Some((first, done)), _) => (first, Ok(done.clone())),
+            (Some((first, told)), _) => (first, Ok(told.clone())),
             (None, Some((first, refusal))) => (first, Err(refusal.clone())),
             (None, None) => return None,
         };
@@ -64,8 +89,15 @@ impl Recall {
     pub(super) fn remember(&mut self, (buyer, key): (UserId, &str), asked: Asked, answer: &Result<Done, Refusal>) {
         let known = (buyer, key.to_owned());
         match answer {
-            Ok(done) => self.done.put(known, asked, done.clone()),
+            Ok(done) => self.done.put(known, asked, Told::now(done.clone())),
             Err(refusal) => self.refused.put(known, asked, refusal.clone()),
+        }
+    }
+
+    /// Notes where what was done stands in the log.
+    pub(super) fn certify(&mut self, buyer: UserId, key: &str, receipt: Receipt) {
+        if let Some((_, told)) = self.done.answers.get_mut(&(buyer, key.to_owned())) {
+            told.receipt = Some(receipt);
         }
     }
 
@@ -83,8 +115,8 @@ impl Recall {
 
     /// Takes in past requests.
     pub(super) fn restore(&mut self, requests: Vec<Recalled>) {
-        for Recalled { buyer, key, asked, done } in requests {
-            self.done.put((buyer, key), asked, done);
+        for Recalled { buyer, key, asked, told } in requests {
+            self.done.put((buyer, key), asked, told);
         }
     }
 }
@@ -139,13 +171,13 @@ mod tests {
     fn a_storm_of_refusals_makes_no_hold_forgotten() {
         let mut recall = Recall::default();
         let (buyer, stormer) = (UserId::new(), UserId::new());
-        let bought = Ok(Done::Checkout { order: OrderId::new(), payment: PaymentId::new() });
-        recall.remember((buyer, "k"), Asked::Buy, &bought);
-        let asked = Asked::Reserve(RequestHash([0; 32]));
+        let bought = Done::Checkout { order: OrderId::new(), payment: PaymentId::new() };
+        recall.remember((buyer, "k"), Asked::Buy, &Ok(bought.clone()));
+        let asked = Asked::Reserve(Digest([0; 32]));
         for n in 0..=DONE_MAX + REFUSED_MAX {
             recall.remember((stormer, &n.to_string()), asked, &Err(Refusal::NotEnoughSeats));
         }
-        assert_eq!(recall.answer(buyer, "k", Asked::Buy), Some(bought));
+        assert_eq!(recall.answer(buyer, "k", Asked::Buy), Some(Ok(Told::now(bought))));
         assert_eq!(recall.answer(stormer, "0", asked), None, "refusals are bounded");
         let newest = (DONE_MAX + REFUSED_MAX).to_string();
         assert_eq!(recall.answer(stormer, &newest, asked), Some(Err(Refusal::NotEnoughSeats)));

@@ -101,11 +101,14 @@ statements! {
     layout_plan: "select plan from layout where layout_hash = $1";
     hold_live: "select hold_id, user_id, seat_nos, prices, expires_at, extended, state, layout_hash, currency from hold
         where event_id = $1 and state = 'held' order by hold_id";
-    hold_recent: "select user_id, idem_key, request_hash, hold_id, seat_nos, prices, first_expires_at, layout_hash, currency
-        from hold where event_id = $1 and created_at > clock_timestamp() - interval '24 hours' order by created_at desc limit $2";
+    hold_recent: "select h.user_id, h.idem_key, h.request_hash, h.hold_id, h.seat_nos, h.prices, h.first_expires_at,
+            h.layout_hash, h.currency, h.seq, g.hash
+        from hold h join lane_log g on g.event_id = h.event_id and g.seq = h.seq
+        where h.event_id = $1 and h.created_at > clock_timestamp() - interval '24 hours' order by h.created_at desc limit $2";
     hold_by_key: "select h.user_id, h.idem_key, h.request_hash, h.hold_id, h.seat_nos, h.prices, h.first_expires_at,
-            h.layout_hash, h.currency
+            h.layout_hash, h.currency, h.seq, g.hash
         from hold h join unnest($2::uuid[], $3::text[]) as u (user_id, idem_key) on h.user_id = u.user_id and h.idem_key = u.idem_key
+        join lane_log g on g.event_id = h.event_id and g.seq = h.seq
         where h.event_id = $1";
     claim_sold: "select seat_no from claim where event_id = $1 and kind = 1";
     quota_all: "select user_id, seats from buyer_quota where event_id = $1 and seats > 0";

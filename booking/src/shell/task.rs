@@ -101,8 +101,7 @@ async fn stand_by(
 
 fn refuse(queue: &mut Vec<Queued>, refused: &Refused) {
     for queued in queue.drain(..) {
-        // Whoever asked may have gone.
-        queued.reply.send(Err(refused.clone())).ok();
+        queued.answer(Err(refused.clone()));
     }
 }
 
@@ -111,7 +110,7 @@ impl LoadedLane {
         let lanes = Arc::clone(&self.lanes);
         let mut expiry_pause = Duration::ZERO;
         loop {
-            let next_expiry = self.lane.first_expiry().map(|(expires_at, _)| lanes.clock.until(expires_at));
+            let next_expiry = self.desk.lane.first_expiry().map(|(expires_at, _)| lanes.clock.until(expires_at));
             let pause = next_expiry.unwrap_or(Duration::from_secs(lanes.settings.idle_s)).max(expiry_pause);
             tokio::select! {
                 biased;

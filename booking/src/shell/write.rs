@@ -6,13 +6,14 @@ use super::changes::Changes;
 use super::connection::{Connection, Stalled};
 use super::loaded::Place;
 use super::rows::{ClaimRows, HoldRows, write_code};
+use crate::digest::Digest;
 use crate::lane::Lane;
 use crate::lane::fact::Fact;
 use crate::reservation::HoldState;
 use futures::future::{BoxFuture, FutureExt, try_join_all};
 use jiff::Timestamp;
 use model::{EventId, OrderId, PaymentId};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use tokio_postgres::Error;
 use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
@@ -79,18 +80,18 @@ pub(super) async fn write(
 }
 
 /// The hash of a log entry, as the schema checks it.
-fn chain(event: EventId, place: &Place, payload: &[u8]) -> Vec<u8> {
+pub(super) fn chain(event: EventId, place: &Place, payload: &[u8]) -> Digest {
     let mut hash = Sha256::new();
-    hash.update(&place.head);
+    hash.update(place.head.0);
     hash.update(event.0.as_bytes());
     hash.update((place.seq + 1).to_be_bytes());
     hash.update(payload);
-    hash.finalize().to_vec()
+    Digest(hash.finalize().into())
 }
 
 fn advance<'a>(batch: &Batch<'a>, place: &Place, next: &Place) -> BoxFuture<'a, Result<Option<Timestamp>, Error>> {
     let (connection, event) = (batch.connection, batch.event);
-    let (epoch, terms, seq, head) = (place.epoch, place.terms, next.seq, next.head.clone());
+    let (epoch, terms, seq, head) = (place.epoch, place.terms, next.seq, next.head.0.to_vec());
     async move {
         let parameters: [&(dyn ToSql + Sync); 5] = [&event, &epoch, &terms, &seq, &head];
         let row = connection.client.query_opt(&connection.statements.advance, &parameters).await?;
@@ -129,7 +130,7 @@ impl<'a> Batch<'a> {
 
     fn log(&mut self, place: &Place, next: &Place, payload: &[u8]) {
         let statement = &self.connection.statements.log;
-        let (prev, hash) = (place.head.clone(), next.head.clone());
+        let (prev, hash) = (place.head.0.to_vec(), next.head.0.to_vec());
         let payload = payload.to_vec();
         let parameters: Parameters =
             vec![Box::new(next.seq), Box::new(place.epoch), Box::new(payload), Box::new(prev), Box::new(hash)];

@@ -1,5 +1,8 @@
 //! `hold`: seats kept for buyers.
 
+use super::receipt;
+use crate::failure::Failure;
+use crate::reservation::Receipt;
 use jiff::Timestamp;
 use model::{EventId, HoldId, UserId};
 use sqlx::PgConnection;
@@ -13,27 +16,37 @@ pub(crate) struct HoldRow {
     pub(crate) expires_at: Timestamp,
     pub(crate) layout_hash: String,
     pub(crate) currency: String,
+    pub(crate) receipt: Receipt,
 }
 
 /// A buyer's holds of an event that are live by the database's clock, oldest first.
-pub(crate) async fn live(connection: &mut PgConnection, buyer: UserId, event: EventId) -> sqlx::Result<Vec<HoldRow>> {
+pub(crate) async fn live(
+    connection: &mut PgConnection,
+    buyer: UserId,
+    event: EventId,
+) -> Result<Vec<HoldRow>, Failure> {
     let rows = sqlx::query!(
-        "select hold_id, seat_nos, prices, expires_at, layout_hash, currency from hold
-        where event_id = $1 and user_id = $2 and state = 'held' and expires_at > clock_timestamp() order by hold_id",
+        "select h.hold_id, h.seat_nos, h.prices, h.expires_at, h.layout_hash, h.currency, g.seq, g.hash
+        from hold h join lane_log g using (event_id, seq)
+        where h.event_id = $1 and h.user_id = $2 and h.state = 'held' and h.expires_at > clock_timestamp()
+        order by h.hold_id",
         event.0,
         buyer.0
     )
     .fetch_all(connection)
     .await?;
-    let row = rows.into_iter().map(|row| HoldRow {
-        hold: HoldId(row.hold_id),
-        seat_nos: row.seat_nos,
-        prices: row.prices,
-        expires_at: row.expires_at.to_jiff(),
-        layout_hash: row.layout_hash,
-        currency: row.currency,
+    let row = rows.into_iter().map(|row| {
+        Ok(HoldRow {
+            hold: HoldId(row.hold_id),
+            seat_nos: row.seat_nos,
+            prices: row.prices,
+            expires_at: row.expires_at.to_jiff(),
+            layout_hash: row.layout_hash,
+            currency: row.currency,
+            receipt: receipt(row.seq, row.hash)?,
+        })
     });
-    Ok(row.collect())
+    row.collect()
 }
 
 /// Events with holds whose time is over.

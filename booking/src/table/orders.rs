@@ -1,8 +1,9 @@
 //! `orders`: purchases.
 
-use super::Unreadable;
+use super::{Unreadable, receipt};
 use crate::failure::Failure;
 use crate::order::OrderState;
+use crate::reservation::Receipt;
 use jiff::Timestamp;
 use model::{Currency, EventId, HoldId, OrderId, UserId};
 use sqlx::PgConnection;
@@ -21,14 +22,15 @@ pub(crate) struct OrderRow {
     pub(crate) seat_nos: Vec<i32>,
     pub(crate) prices: Vec<i64>,
     pub(crate) layout_hash: String,
+    pub(crate) receipt: Receipt,
 }
 
 /// One order.
 pub(crate) async fn by_id(connection: &mut PgConnection, order: OrderId) -> Result<Option<OrderRow>, Failure> {
     let row = sqlx::query!(
         "select o.event_id, o.hold_id, o.user_id, o.state, o.total, o.currency, o.expires_at, o.created_at,
-            h.seat_nos, h.prices, h.layout_hash
-        from orders o join hold h using (event_id, hold_id)
+            h.seat_nos, h.prices, h.layout_hash, g.seq, g.hash
+        from orders o join hold h using (event_id, hold_id) join lane_log g using (event_id, seq)
         where o.order_id = $1",
         order.0
     )
@@ -47,5 +49,6 @@ pub(crate) async fn by_id(connection: &mut PgConnection, order: OrderId) -> Resu
         seat_nos: row.seat_nos,
         prices: row.prices,
         layout_hash: row.layout_hash,
+        receipt: receipt(row.seq, row.hash)?,
     }))
 }

@@ -61,7 +61,11 @@ impl Pair {
                 return Some(answer.json);
             }
             assert_eq!(answer.headers["retry-after"], "1", "{}", answer.text);
-            answer.problem(503, "busy").as_object().unwrap();
+            match answer.status.as_u16() {
+                // Somebody else insists under the same key, and waits in the queue.
+                409 => answer.problem(409, "in-progress"),
+                _ => answer.problem(503, "busy"),
+            };
             None
         })
         .await

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod accounts;
+mod audit;
 mod bad_database;
 mod bad_input;
 mod booking_core;
@@ -13,6 +14,8 @@ mod demo;
 mod event_terms;
 mod gateways;
 mod harness;
+mod histories;
+mod in_progress;
 mod indexer_cases;
 mod indexer_kill;
 mod indexer_watch;

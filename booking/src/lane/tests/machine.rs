@@ -1,8 +1,8 @@
 //! Generated commands: the invariants hold after each, and the facts replay to the same state.
 
 use super::{Bench, buyer, house, plan, terms};
+use crate::digest::Digest;
 use crate::lane::fact::Fact;
-use crate::lane::fact::RequestHash;
 use crate::lane::{Command, Done, Lane};
 use crate::order::{OrderState, Report};
 use crate::reservation::{Ask, BestAvailable};
@@ -49,7 +49,7 @@ fn small_house() -> SeatPlan {
 
 fn command(step: &Step, checkouts: &[(OrderId, PaymentId)]) -> Option<Command> {
     let reserve =
-        |who: u128, ask| Command::Reserve { buyer: buyer(who), ask, key: "k".into(), request: RequestHash([7; 32]) };
+        |who: u128, ask| Command::Reserve { buyer: buyer(who), ask, key: "k".into(), request: Digest([7; 32]) };
     Some(match step {
         Step::Seats(who, seats) => reserve(*who, Ask::Seats(seats.clone())),
         Step::Best(who, quantity, adjacent) => {

@@ -1,0 +1,71 @@
+//! Where a batch is decided: a lane, and what was answered to whom. Pure: instants and ids are arguments, and nothing is written.
+//!
+//! What a batch decided is in the state at once, but its answers count only once it is in the log (`committed`); a batch that
+//! is not written leaves a desk that must be thrown away, all but what it remembers (`undone`).
+
+use super::recall::{Recall, Told, keyed};
+use crate::lane::fact::Fact;
+use crate::lane::{Command, Lane, Moment, Refusal};
+use crate::reservation::Receipt;
+use model::UserId;
+
+/// The desk.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) lane: Lane,
+    pub(super) recall: Recall,
+}
+
+/// What a batch came to.
+#[derive(Debug)]
+pub(super) struct Decided {
+    /// For the log.
+    pub(super) facts: Vec<Fact>,
+    /// Of each command, in order. Without a receipt it rests on this batch's entry, if there is one.
+    pub(super) answers: Vec<Result<Told, Refusal>>,
+    /// Keys answered for the first time.
+    fresh: Vec<(UserId, String)>,
+}
+
+impl Desk {
+    /// Lets go what time lets go, then decides each command, or finds its first answer.
+    pub(super) fn decide<'a>(
+        &mut self,
+        commands: impl Iterator<Item = &'a Command>,
+        moment: &mut Moment<'_>,
+    ) -> Decided {
+        let (mut facts, mut fresh) = (Vec::new(), Vec::new());
+        self.lane.expire(moment.now, &mut facts);
+        let answers = commands.map(|command| {
+            let Some((buyer, key, asked)) = keyed(command) else {
+                return self.lane.decide(command, moment, &mut facts).map(Told::now);
+            };
+            if let Some(first) = self.recall.answer(buyer, key, asked) {
+                return first;
+            }
+            let done = self.lane.decide(command, moment, &mut facts);
+            // Without a hold today does not mean without one tomorrow.
+            if done != Err(Refusal::NoHold) {
+                self.recall.remember((buyer, key), asked, &done);
+                fresh.push((buyer, key.to_owned()));
+            }
+            done.map(Told::now)
+        });
+        let answers = answers.collect();
+        Decided { facts, answers, fresh }
+    }
+
+    /// The batch is in the log: what it answered keeps its receipt.
+    pub(super) fn committed(&mut self, decided: &Decided, receipt: Receipt) {
+        for (buyer, key) in &decided.fresh {
+            self.recall.certify(*buyer, key, receipt);
+        }
+    }
+
+    /// The batch is not in the log, or not known to be: what it answered was answered to nobody.
+    pub(super) fn undone(&mut self, decided: &Decided) {
+        for (buyer, key) in &decided.fresh {
+            self.recall.forget(*buyer, key);
+        }
+    }
+}
