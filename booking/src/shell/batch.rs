@@ -31,6 +31,7 @@ pub(super) struct LoadedLane {
     pub(super) lost: bool,
     place: Place,
     board: Arc<Board>,
+    /// When the database was last asked, not when it answered: a process may fall asleep between the two, and its lane be taken.
     terms_seen_at: Instant,
     /// The state has decisions in it that were not committed.
     void: bool,
@@ -64,6 +65,7 @@ impl LoadedLane {
     /// Takes the lane and reads it.
     pub(super) async fn load(lanes: &Arc<Lanes>, event: EventId) -> Result<Self, LoadError> {
         let connection = lanes.connections.get().await?;
+        let terms_seen_at = Instant::now();
         let source = Source { connection: &connection, event, plans: &lanes.plans };
         let (place, lane, recent) = within(LOAD_MAX, async {
             let (place, lane) = source.take(lanes.lease.owner(), &lanes.clock).await?;
@@ -78,7 +80,7 @@ impl LoadedLane {
         let board = lanes.board(event, || Board::new(layout.clone(), place.version(), lane.seats()));
         board.reset(&layout, place.version(), lane.seats());
         tracing::debug!(event.id = %event, lane.epoch = place.epoch, lane.seq = place.seq, "lane loaded");
-        let (lanes, terms_seen_at) = (Arc::clone(lanes), Instant::now());
+        let lanes = Arc::clone(lanes);
         Ok(Self { lanes, event, place, desk: Desk { lane, recall }, board, terms_seen_at, void: false, lost: false })
     }
 
@@ -88,6 +90,7 @@ impl LoadedLane {
         let keys = queue.iter().filter_map(|queued| keyed(&queued.command));
         let keys: Vec<_> = keys.map(|(buyer, key, _)| (buyer, key.to_owned())).collect();
         let connection = self.lanes.connections.get().await?;
+        let asked_at = Instant::now();
         let source = Source { connection: &connection, event: self.event, plans: &self.lanes.plans };
         let taken = within(LOAD_MAX, async {
             let (place, lane) = source.take(self.lanes.lease.owner(), &self.lanes.clock).await?;
@@ -98,7 +101,7 @@ impl LoadedLane {
         (self.place, self.desk.lane, known) = taken.await?;
         self.desk.recall.restore(known);
         self.lanes.connections.put_back(connection);
-        (self.terms_seen_at, self.void) = (Instant::now(), false);
+        (self.terms_seen_at, self.void) = (asked_at, false);
         let lane = &self.desk.lane;
         self.board.reset(&lane.house().layout, self.place.version(), lane.seats());
         Ok(())
@@ -150,12 +153,13 @@ impl LoadedLane {
         let started = Instant::now();
         let connections = &self.lanes.connections;
         let connection = connections.get().await?;
+        let asked_at = Instant::now();
         match within(ANSWER_MAX, write(&connection, (self.event, &self.place), &self.desk.lane, facts)).await {
             Ok((place, reading)) => {
                 connections.put_back(connection);
                 self.lanes.clock.set(reading);
                 self.place = place;
-                self.terms_seen_at = Instant::now();
+                self.terms_seen_at = asked_at;
             }
             Err(error) => {
                 // A broken connection is dropped, and the server undoes what it had begun.
@@ -184,13 +188,14 @@ impl LoadedLane {
             return Ok(());
         }
         let connection = self.lanes.connections.get().await?;
+        let asked_at = Instant::now();
         let source = Source { connection: &connection, event: self.event, plans: &self.lanes.plans };
         let seen = within(ANSWER_MAX, source.look()).await?;
         self.lanes.connections.put_back(connection);
         if seen != (self.place.epoch, self.place.seq, self.place.terms) {
             return Err(BatchError::Moved);
         }
-        self.terms_seen_at = Instant::now();
+        self.terms_seen_at = asked_at;
         Ok(())
     }
 
