@@ -3,7 +3,7 @@
 //! Invariant: an indexer that another one has fenced stays out, so that two never take the store from each other in turn. Whatever
 //! happens here, searches go on answering from what is published; this only says so (`/readyz`, `indexer_up`).
 
-use indexer::{RunError, Settings, sentence};
+use indexer::{Progress, PublishError, RunError, Settings, sentence};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub enum Indexing {
     Running,
     /// It ended, and will be started again.
     Restarting {
-        /// How often it ended since it last ran for a while.
+        /// How often it ended since it last ran.
         ended: u32,
         /// The last time's reason; for the log alone.
         #[serde(skip)]
@@ -51,10 +51,21 @@ impl Indexing {
 
 /// Runs the indexer until `stop`; `state` says how it fares.
 pub async fn run(settings: Settings, state: watch::Sender<Indexing>, stop: CancellationToken) {
-    let observer: indexer::Observer = Arc::new(|progress| tracing::debug!(?progress, "indexer"));
+    let told = state.clone();
+    let observer: indexer::Observer = Arc::new(move |progress| {
+        tracing::debug!(?progress, "indexer");
+        match progress {
+            Progress::Streaming => set(&told, Indexing::Running),
+            Progress::Waiting { why } => broken_off(&told, why.clone()),
+            Progress::Copying { .. }
+            | Progress::CatchingUp { .. }
+            | Progress::Published { .. }
+            | Progress::Availability { .. } => {}
+        }
+    });
+    set(&state, Indexing::Running);
     let mut ended = 0;
     loop {
-        set(&state, Indexing::Running);
         let began = Instant::now();
         let attempt = tokio::spawn(indexer::run(settings.clone(), Arc::clone(&observer), stop.clone()));
         let outcome = attempt.await;
@@ -62,7 +73,7 @@ pub async fn run(settings: Settings, state: watch::Sender<Indexing>, stop: Cance
             return;
         }
         let why = match outcome {
-            Ok(Err(RunError::Publish(indexer::PublishError::Fenced))) => {
+            Ok(Err(RunError::Publish(PublishError::Fenced | PublishError::Superseded { .. }))) => {
                 tracing::error!("another indexer took over the index; this process's own stays out");
                 set(&state, Indexing::Fenced);
                 return;
@@ -78,12 +89,21 @@ pub async fn run(settings: Settings, state: watch::Sender<Indexing>, stop: Cance
             pause_ms = pause.as_millis(),
             "the indexer ended; searches answer from what is published"
         );
-        metrics::counter!("indexer_ends_total").increment(1);
-        set(&state, Indexing::Restarting { ended, why });
+        broken_off(&state, why);
         if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
             return;
         }
     }
+}
+
+/// It has ended, or waits for what it needs.
+fn broken_off(state: &watch::Sender<Indexing>, why: String) {
+    metrics::counter!("indexer_ends_total").increment(1);
+    let ended = match &*state.borrow() {
+        Indexing::Restarting { ended, .. } => ended.saturating_add(1),
+        Indexing::Elsewhere | Indexing::Running | Indexing::Fenced => 1,
+    };
+    set(state, Indexing::Restarting { ended, why });
 }
 
 fn set(state: &watch::Sender<Indexing>, to: Indexing) {

@@ -34,6 +34,8 @@ pub(crate) struct Payload {
     pub(crate) system_id: String,
     /// The hash of the publication it was read through.
     pub(crate) publication: String,
+    /// The slot of the indexer that is to follow it.
+    pub(crate) slot: String,
 }
 
 /// What a writer is for.
@@ -89,6 +91,19 @@ impl WorkingIndex {
     pub(crate) fn open(dir: &Path, purpose: Purpose) -> Result<Self, IndexError> {
         let directory = UnsyncedDirectory::open(dir).map_err(tantivy::TantivyError::from)?;
         Self::with(&Index::open(directory.clone())?, directory, purpose)
+    }
+
+    /// An index whose writer was killed: as it was at its last commit, or none when not every byte of that is there.
+    pub(crate) fn recover(dir: &Path, purpose: Purpose) -> Option<Self> {
+        let directory = UnsyncedDirectory::open(dir).ok()?;
+        let index = Index::open(directory.clone()).ok()?;
+        directory.keep_only(&index.load_metas().ok()?.list_segment_files()).ok()?;
+        // Opened again: what is managed is no longer what it was.
+        let index = Index::open(directory.clone()).ok()?;
+        if !index.validate_checksum().ok()?.is_empty() {
+            return None;
+        }
+        Self::with(&index, directory, purpose).ok()
     }
 
     fn with(index: &Index, directory: UnsyncedDirectory, purpose: Purpose) -> Result<Self, IndexError> {

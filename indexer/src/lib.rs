@@ -6,14 +6,20 @@
 //! Invariant: only this room speaks replication. It never answers a query and never asks the live tables what the index is made of
 //! while streaming.
 
+mod build;
 mod cells;
 mod endpoint;
+mod fill;
+mod gc;
 mod index;
 mod percolate;
+mod points;
 mod progress;
 mod projection;
 mod publish;
+mod reindex;
 mod restore;
+mod resume;
 mod row;
 mod run;
 mod settings;
@@ -26,9 +32,12 @@ mod verify;
 mod wal;
 
 pub use endpoint::{Endpoint, EndpointError};
+pub use fill::Pace;
+pub use gc::{Garbage, Mode, gc};
 pub use progress::{Observer, Progress};
 pub use publish::PublishError;
-pub use run::{RunError, reindex, run, sentence};
+pub use reindex::{Target, reindex, rollback};
+pub use run::{RunError, run, sentence};
 pub use settings::Settings;
-pub use status::{IndexStatus, Status, status};
+pub use status::{IndexStatus, Point, ReplicaStatus, Status, status};
 pub use verify::{Difference, Report, VerifyError, verify};

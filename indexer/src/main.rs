@@ -1,14 +1,18 @@
-//! The `indexer` command: run, reindex, status, verify. Parses, calls the library, prints.
+//! The `indexer` command: run, reindex, rollback, status, verify, gc. Parses, calls the library, prints.
+
+mod table;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
-use indexer::{Observer, Progress, Settings, Status};
+use indexer::{Mode, Observer, Pace, Progress, Report, Settings, Target};
 use indicatif::{ProgressBar, ProgressStyle};
 use search::store::Store;
 use std::io::{IsTerminal as _, Write as _};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
@@ -28,16 +32,38 @@ struct Cli {
 enum Command {
     /// Copy if there is no usable index, then stream until stopped.
     Run,
-    /// Build a new generation from a snapshot while the old one is read, then let it be read; no indexer may be running.
-    Reindex,
-    /// Show the slot and the published index.
+    /// Build a new generation beside the running indexer and hand it over. Killed, it goes on where it was when it is called again.
+    Reindex {
+        /// Events written a second at most.
+        #[arg(long, value_name = "N")]
+        events_per_s: Option<NonZeroU32>,
+    },
+    /// Make a new generation out of an earlier publication and what differs from it in Postgres now, then hand it over.
+    Rollback {
+        /// The publication's number [default: the last one that `status` lists].
+        #[arg(long, value_name = "SEQ")]
+        to: Option<u64>,
+        /// Its generation [default: the one that is read].
+        #[arg(long, value_name = "N")]
+        generation: Option<u32>,
+    },
+    /// Show the slot, the published index, what can be rolled back to and who reads.
     Status {
-        /// One JSON object instead of lines.
+        /// One JSON object instead of a table.
         #[arg(long)]
         json: bool,
     },
     /// Compare every document with Postgres; differences are printed and make the exit code 1.
     Verify,
+    /// Delete from the store what nobody needs any more.
+    Gc {
+        /// Age until which publications are kept to roll back to [default: 3600].
+        #[arg(long, value_name = "SECONDS")]
+        keep_s: Option<u64>,
+        /// Only list it.
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Args)]
@@ -92,45 +118,60 @@ async fn main() -> ExitCode {
 
 async fn command(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = cli.place.settings()?;
-    let mut out = std::io::stdout().lock();
+    let stop = CancellationToken::new();
     match cli.command {
         Command::Run => {
-            drop(out);
-            let stop = CancellationToken::new();
             tokio::spawn(stop_on_signal(stop.clone()));
             indexer::run(settings, observer(), stop).await?;
         }
-        Command::Reindex => {
-            drop(out);
-            let stop = CancellationToken::new();
+        Command::Reindex { events_per_s } => {
             tokio::spawn(stop_on_signal(stop.clone()));
-            indexer::reindex(settings, observer(), stop).await?;
+            let generation = indexer::reindex(settings, Pace { events_per_s }, observer(), stop).await?;
+            writeln!(std::io::stdout(), "generation {generation} is read")?;
+        }
+        Command::Rollback { to, generation } => {
+            tokio::spawn(stop_on_signal(stop.clone()));
+            let target = Target { generation, seq: to };
+            let generation = indexer::rollback(settings, target, observer(), stop).await?;
+            writeln!(std::io::stdout(), "generation {generation} is read")?;
         }
         Command::Status { json: true } => {
-            writeln!(out, "{}", serde_json::to_string(&indexer::status(&settings).await?)?)?;
+            writeln!(std::io::stdout(), "{}", serde_json::to_string(&indexer::status(&settings).await?)?)?;
         }
-        Command::Status { json: false } => print_status(&mut out, &indexer::status(&settings).await?)?,
-        Command::Verify => {
-            let report = indexer::verify(&settings).await?;
-            for found in &report.differences {
-                let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "nothing".into());
-                writeln!(out, "{} {}", found.kind, found.id)?;
-                writeln!(out, "  postgres: {}", side(&found.postgres))?;
-                writeln!(out, "  index:    {}", side(&found.index))?;
+        Command::Status { json: false } => {
+            write!(std::io::stdout(), "{}", table::of(&indexer::status(&settings).await?))?;
+        }
+        Command::Verify => print_report(&mut std::io::stdout().lock(), &indexer::verify(&settings).await?)?,
+        Command::Gc { keep_s, dry_run } => {
+            let mode = if dry_run { Mode::DryRun } else { Mode::Delete };
+            let garbage = indexer::gc(&settings, keep_s.map(Duration::from_secs), mode).await?;
+            let mut out = std::io::stdout().lock();
+            for path in &garbage.paths {
+                writeln!(out, "{path}")?;
             }
-            let (generation, seq, lsn) = (report.generation, report.seq, report.lsn);
-            let (documents, availability) = (report.documents, report.availability);
-            let place = format!("generation {generation}, publication {seq}, {lsn}");
-            if !report.differences.is_empty() {
-                bail!(
-                    "{} of {documents} documents and {availability} availabilities differ at {place}",
-                    report.differences.len()
-                );
-            }
-            writeln!(out, "equal: {documents} documents and {availability} availabilities at {place}")?;
+            let did = if dry_run { "would delete" } else { "deleted" };
+            writeln!(out, "{did} {} objects of {} bytes", garbage.paths.len(), garbage.bytes)?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn print_report(out: &mut impl std::io::Write, report: &Report) -> anyhow::Result<()> {
+    for found in &report.differences {
+        let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "nothing".into());
+        writeln!(out, "{} {}", found.kind, found.id)?;
+        writeln!(out, "  postgres: {}", side(&found.postgres))?;
+        writeln!(out, "  index:    {}", side(&found.index))?;
+    }
+    let (generation, seq, lsn) = (report.generation, report.seq, report.lsn);
+    let (documents, availability) = (report.documents, report.availability);
+    let place = format!("generation {generation}, publication {seq}, {lsn}");
+    if !report.differences.is_empty() {
+        let differing = report.differences.len();
+        bail!("{differing} of {documents} documents and {availability} availabilities differ at {place}");
+    }
+    writeln!(out, "equal: {documents} documents and {availability} availabilities at {place}")?;
+    Ok(())
 }
 
 async fn stop_on_signal(stop: CancellationToken) {
@@ -155,23 +196,16 @@ fn observer() -> Observer {
             bar.set_length((*events_estimate).max(*events));
             bar.set_position(*events);
         }
+        Progress::CatchingUp { lag_bytes } => {
+            bar.finish_and_clear();
+            tracing::info!(lag_bytes, "catching up");
+        }
         Progress::Published { generation, seq, lsn, documents } => {
             if !bar.is_finished() {
                 bar.finish_and_clear();
                 tracing::info!(generation, seq, wal.lsn = %lsn, documents, "published");
             }
         }
-        Progress::Availability { .. } => {}
+        Progress::Streaming | Progress::Waiting { .. } | Progress::Availability { .. } => {}
     })
-}
-
-fn print_status(out: &mut impl std::io::Write, status: &Status) -> std::io::Result<()> {
-    writeln!(out, "slot        {} ({})", status.slot, status.slot_state)?;
-    if let (Some(lag_bytes), Some(confirmed)) = (status.lag_bytes, status.confirmed) {
-        writeln!(out, "lag         {lag_bytes} bytes after {confirmed}")?;
-    }
-    let Some(index) = &status.index else { return writeln!(out, "index       none") };
-    writeln!(out, "generation  {} (epoch {})", index.generation, index.epoch)?;
-    writeln!(out, "publication {} at {}", index.seq, index.lsn)?;
-    writeln!(out, "documents   {} in {} segments, {} bytes", index.documents, index.segments, index.bytes)
 }

@@ -18,6 +18,18 @@ pub enum Progress {
         /// Postgres's estimate of how many there are; 0 when it has none.
         events_estimate: u64,
     },
+    /// It holds the slot and follows it.
+    Streaming,
+    /// Something that may pass broke it off: it starts again by itself, and what is published is read meanwhile.
+    Waiting {
+        /// What broke it off.
+        why: String,
+    },
+    /// A new generation that nobody reads yet follows the stream until it is as far as Postgres.
+    CatchingUp {
+        /// Bytes of log that it has yet to apply.
+        lag_bytes: u64,
+    },
     /// A manifest is durable in the store and replicas may fetch it.
     Published {
         /// Generation it belongs to.

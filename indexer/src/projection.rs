@@ -125,6 +125,24 @@ impl Projection {
         }
     }
 
+    /// Looks at a message whose transaction is in the index already. Whoever put it there may not have told who waits for its events, as
+    /// the copy that makes a new generation does not.
+    pub(crate) fn pass_over(&mut self, message: Message) -> Result<(), ApplyError> {
+        match message {
+            Message::Relation(_) => self.apply(message),
+            Message::Insert { relation, new } => {
+                let (table, columns) = self.relations.get(&relation).ok_or(ApplyError::Relation)?;
+                if *table == Some(Table::Event) {
+                    let id = row::id(Row::new(columns, &new), Table::Event).map_err(in_table(Table::Event))?;
+                    self.percolator.arrived(EventId(id));
+                    self.dirty = true;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn change(&mut self, relation: u32, old: Option<&Tuple>, new: Option<&Tuple>) -> Result<(), ApplyError> {
         // Taken out for the length of the call, so that the row can borrow its column names.
         let (id, (table, columns)) = self.relations.remove_entry(&relation).ok_or(ApplyError::Relation)?;

@@ -10,6 +10,7 @@ use crate::index::{IndexError, Payload, WorkingIndex};
 use model::Lsn;
 use pack::Packed;
 use retention::Retention;
+pub(crate) use retention::{GRACE, POINT_EVERY, POINTS_KEPT};
 use search::availability::{AppendError, Change, Log};
 use search::manifest::{Alias, Head, Manifest, ManifestFile, ReadError, head_path, manifest_path, pack_path};
 use search::schema;
@@ -23,6 +24,12 @@ pub enum PublishError {
     /// Another indexer has a higher epoch: this one must stop.
     #[error("another indexer took over the store; this one stops")]
     Fenced,
+    /// A later generation is read now.
+    #[error("the index that is read is generation {generation} now, which this indexer did not make; this one stops")]
+    Superseded {
+        /// The generation.
+        generation: u32,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -78,6 +85,7 @@ pub(crate) struct Publisher {
 pub(crate) struct Settlement {
     store: Store,
     generation: u32,
+    epoch: u64,
     paths: Vec<String>,
     superfluous: Vec<String>,
     availability: u64,
@@ -109,20 +117,21 @@ impl Publisher {
         }
     }
 
-    /// A writer that goes on from `manifest`, which `tag`'s HEAD named. The first publication takes the epoch.
-    pub(crate) fn take_over(
+    /// A writer that goes on from `last`, under a HEAD that still is what `tag` says. From here on every other writer of the generation is
+    /// fenced; the files that `last` names need not be here yet.
+    pub(crate) async fn take_over(
         store: Store,
         generation: u32,
         epoch: u64,
         (head, tag): (Head, Tag),
-        last: Manifest,
-    ) -> Self {
+        last: &Manifest,
+    ) -> Result<Self, PublishError> {
         let mut publisher = Self::begin(store, generation, epoch);
         // Above whatever HEAD named, even if that manifest was damaged and an older one is gone on from: numbers never go back.
         publisher.head = Head { epoch, seq: head.seq, lsn: last.lsn };
         publisher.tag = Some(tag);
-        publisher.files = last.files.into_iter().map(|file| (file.name.clone(), file)).collect();
-        publisher
+        publisher.point_head_at(last.lsn, last.index_meta.clone(), last.files.clone()).await?;
+        Ok(publisher)
     }
 
     pub(crate) fn generation(&self) -> u32 {
@@ -142,26 +151,36 @@ impl Publisher {
         let pinned = meta.clone();
         let Packed { packs, files } =
             tokio::task::spawn_blocking(move || pack::build(&directory, &pinned, known)).await??;
-        let json = serde_json::to_string(&meta).map_err(PublishError::Meta)?;
-        let seq = self.head.seq + 1;
-        let manifest = Manifest {
-            format: schema::FORMAT,
-            schema: schema::hash().to_owned(),
-            seq,
-            prev: (self.head.seq > 0).then_some(self.head.seq),
-            epoch: self.head.epoch,
-            lsn: payload.lsn,
-            index_meta: RawValue::from_string(json).map_err(PublishError::Meta)?,
-            files,
-        };
         for (pack, bytes) in packs {
             let path = pack_path(self.generation, pack);
             self.store.put(&path, bytes, Durability::Visible).await?;
             self.unsettled.push(path);
         }
+        let json = serde_json::to_string(&meta).map_err(PublishError::Meta)?;
+        self.point_head_at(payload.lsn, RawValue::from_string(json).map_err(PublishError::Meta)?, files).await
+    }
+
+    /// Manifest, then HEAD: the packs are there.
+    async fn point_head_at(
+        &mut self,
+        lsn: Lsn,
+        index_meta: Box<RawValue>,
+        files: Vec<ManifestFile>,
+    ) -> Result<(), PublishError> {
+        let Head { epoch, seq, .. } = self.head;
+        let manifest = Manifest {
+            format: schema::FORMAT,
+            schema: schema::hash().to_owned(),
+            seq: seq + 1,
+            prev: (seq > 0).then_some(seq),
+            epoch,
+            lsn,
+            index_meta,
+            files,
+        };
         manifest.put(&self.store, self.generation, Durability::Visible).await?;
-        self.unsettled.push(manifest_path(self.generation, seq, self.head.epoch));
-        let head = Head { epoch: self.head.epoch, seq, lsn: payload.lsn };
+        self.unsettled.push(manifest_path(self.generation, manifest.seq, epoch));
+        let head = Head { epoch, seq: manifest.seq, lsn };
         let tag = head.publish(&self.store, self.generation, self.tag.as_ref(), Durability::Visible).await?;
         (self.head, self.tag) = (head, Some(tag));
         self.retention.published(self.generation, &manifest);
@@ -169,20 +188,21 @@ impl Publisher {
         Ok(())
     }
 
-    /// Opens the availability log under our epoch. HEAD must carry the epoch by now, so that the next start goes above it.
+    /// Goes on with the generation's availability log under our epoch.
     pub(crate) async fn open_availability(&mut self) -> Result<(), PublishError> {
-        let log = Log::open(self.store.clone(), self.head.epoch).await?;
-        self.availability_durable = log.seq();
-        self.availability = Some(log);
+        self.availability_is(Log::open(self.store.clone(), self.generation, self.head.epoch).await?);
         Ok(())
     }
 
-    /// Begins the availability log anew with a snapshot's: what an earlier generation's log said may be of another database.
-    pub(crate) async fn restart_availability(&mut self, cells: &[Change]) -> Result<(), PublishError> {
-        let log = Log::restart(self.store.clone(), self.head.epoch, cells).await?;
+    /// Begins the generation's availability log with a snapshot's.
+    pub(crate) async fn begin_availability(&mut self, cells: &[Change]) -> Result<(), PublishError> {
+        self.availability_is(Log::create(self.store.clone(), self.generation, self.head.epoch, cells).await?);
+        Ok(())
+    }
+
+    fn availability_is(&mut self, log: Log) {
         self.availability_durable = log.seq();
         self.availability = Some(log);
-        Ok(())
     }
 
     /// Appends to the availability log: visible when this returns.
@@ -220,6 +240,7 @@ impl Publisher {
         Settlement {
             store: self.store.clone(),
             generation: self.generation,
+            epoch: self.head.epoch,
             paths,
             superfluous,
             availability,
@@ -231,45 +252,27 @@ impl Publisher {
     pub(crate) fn settled(&mut self, settled: Settled) {
         self.availability_durable = self.availability_durable.max(settled.availability);
     }
-
-    /// Deletes what no reader needs: objects of this generation that HEAD's manifest does not name, and the other generations.
-    pub(crate) async fn collect_garbage(&self) -> Result<(), PublishError> {
-        let manifest = manifest_path(self.generation, self.head.seq, self.head.epoch);
-        let packs = self.files.values().map(|file| pack_path(self.generation, file.pack));
-        let named: std::collections::HashSet<String> = packs.chain([manifest, head_path(self.generation)]).collect();
-        for generation in generations(&self.store).await? {
-            for object in self.store.list(&format!("g{generation}")).await? {
-                if !named.contains(&object.path) {
-                    self.store.delete(&object.path).await?;
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Settlement {
     /// Syncs, then deletes what slow readers no longer need. A writer whose generation is no longer read is told here.
     pub(crate) async fn run(self) -> Result<Settled, PublishError> {
-        if Alias::read(&self.store).await?.is_some_and(|(alias, _)| alias.generation > self.generation) {
-            return Err(PublishError::Fenced);
+        if let Some((Alias { generation }, _)) = Alias::read(&self.store).await?
+            && generation > self.generation
+        {
+            return Err(PublishError::Superseded { generation });
         }
-        self.store.make_durable(self.paths).await?;
+        if let Err(error) = self.store.make_durable(self.paths).await {
+            // Who has taken the generation over tidies up behind us: what is missing then is no fault of the store's.
+            let head = Head::read(&self.store, self.generation).await?;
+            let is_ours = head.is_some_and(|(head, _)| head.epoch == self.epoch);
+            return Err(if is_ours { error.into() } else { PublishError::Fenced });
+        }
         for path in self.superfluous {
             self.store.delete(&path).await?;
         }
         Ok(Settled { availability: self.availability, lsn: self.lsn })
     }
-}
-
-/// The generations that have left something in the store, in order.
-pub(crate) async fn generations(store: &Store) -> Result<Vec<u32>, StoreError> {
-    let number = |path: &str| path.split_once('/')?.0.strip_prefix('g')?.parse().ok();
-    let mut found: Vec<u32> = store.list("").await?.iter().filter_map(|object| number(&object.path)).collect();
-    found.dedup();
-    found.sort_unstable();
-    found.dedup();
-    Ok(found)
 }
 
 #[cfg(test)]
@@ -281,7 +284,7 @@ mod tests {
     use tempfile::TempDir;
 
     fn payload(lsn: u64) -> Payload {
-        Payload { lsn: Lsn(lsn), system_id: "1".into(), publication: "p".into() }
+        Payload { lsn: Lsn(lsn), system_id: "1".into(), publication: "p".into(), slot: "s".into() }
     }
 
     fn add(index: &mut WorkingIndex, name: &str) -> uuid::Uuid {
@@ -362,13 +365,17 @@ mod tests {
         let mut old = Publisher::begin(place.store.clone(), 1, 1);
         old.publish(&index, &payload(10)).await.unwrap();
         let (head, tag, manifest) = place.last().await;
-        let mut new = Publisher::take_over(place.store.clone(), 1, 2, (head, tag), manifest);
-        new.publish(&index, &payload(10)).await.unwrap();
+        let late = tag.clone();
+        let mut new = Publisher::take_over(place.store.clone(), 1, 2, (head, tag), &manifest).await.unwrap();
         assert!(matches!(old.publish(&index, &payload(30)).await, Err(PublishError::Fenced)));
         let (head, _, manifest) = place.last().await;
         assert_eq!((head.epoch, head.seq, head.lsn, manifest.prev), (2, 2, Lsn(10), Some(1)));
 
+        let late = Publisher::take_over(place.store.clone(), 1, 3, (head, late), &manifest).await;
+        assert!(matches!(late, Err(PublishError::Fenced)));
+
         Alias { generation: 2 }.publish(&place.store, None).await.unwrap();
-        assert!(matches!(new.settle().run().await, Err(PublishError::Fenced)));
+        let settled = new.settle().run().await;
+        assert!(matches!(settled, Err(PublishError::Superseded { generation: 2 })), "{settled:?}");
     }
 }

@@ -1,21 +1,24 @@
 //! The life of an indexer: start, stream, and start again when the connection breaks or the slot is lost.
 
+use crate::gc::collect_now_and_then;
 use crate::index::IndexError;
 use crate::projection::ApplyError;
 use crate::publish::PublishError;
+use crate::reindex::is_for;
 use crate::restore::RestoreError;
 use crate::source::copy::CopyError;
 use crate::source::preflight::PreflightError;
 use crate::source::session::SessionError;
 use crate::source::slot::DropSlotError;
-use crate::source::{Source, SourceError};
-use crate::start::{Context, rebuild, start};
+use crate::source::{Source, SourceError, preflight};
+use crate::start::{Context, start, without_slot};
 use crate::stream::stream;
-use crate::{Observer, Settings};
+use crate::{Observer, Progress, Settings};
 use search::manifest::ReadError;
 use search::store::StoreError;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -74,9 +77,21 @@ pub enum RunError {
     /// What the store holds cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// A copy was cut short because the indexer was told to stop.
-    #[error("stopped while copying")]
+    /// A new generation was not finished because the indexer was told to stop.
+    #[error("stopped before the new generation was handed over; the next reindex goes on from here")]
     Stopped,
+    /// Another reindex or rollback is at work.
+    #[error("the replication slot {slot} is in use: another reindex or rollback is under way; let that one end first")]
+    Reindexing {
+        /// Its slot.
+        slot: String,
+    },
+    /// What to roll back to is not there.
+    #[error("there is no such publication to roll back to; kept are (generation/publication): {}", kept.join(", "))]
+    NoSuchPublication {
+        /// Generations and publications that there are, newest first.
+        kept: Vec<String>,
+    },
     /// Another process works there.
     #[error("the working directory {dir} is in use by another indexer; stop that one first")]
     WorkDirBusy {
@@ -86,15 +101,23 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Whether Postgres being away explains it.
+    /// Whether Postgres or the store being away, or a full disk, explains it: what is published is read on, and trying again may help.
     fn is_passing(&self) -> bool {
         matches!(
             self,
             Self::Session(SessionError::Wire(_) | SessionError::Ended)
                 | Self::Source(_)
-                | Self::Preflight(PreflightError::Source(_))
+                | Self::Preflight(PreflightError::Source(_) | PreflightError::Changed)
                 | Self::DropSlot(DropSlotError::Source(_))
                 | Self::Copy(CopyError::Source(_) | CopyError::Lines { .. })
+                | Self::Store(_)
+                | Self::Read(ReadError::Store(_))
+                | Self::Publish(
+                    PublishError::Store(_) | PublishError::Read(ReadError::Store(_)) | PublishError::Index(_)
+                )
+                | Self::Restore(RestoreError::Store(_) | RestoreError::Io { .. })
+                | Self::Index(_)
+                | Self::Apply(ApplyError::Index(_))
         )
     }
 }
@@ -108,12 +131,21 @@ impl RunError {
 /// When Postgres cannot serve as a source, the store cannot be written, or another indexer took over.
 pub async fn run(settings: Settings, observer: Observer, stop: CancellationToken) -> Result<(), RunError> {
     let (context, _lock) = context(settings, observer, stop.clone())?;
+    let _collecting = AbortOnDrop(tokio::spawn(collect_now_and_then(context.store.clone())));
     let (mut started_once, mut lost, mut pause) = (false, 0, PAUSE_MIN);
     loop {
         let attempt = async {
+            if lost > 0 {
+                without_slot(&context).await?;
+            }
             let started = start(&context).await?;
             (started_once, lost, pause) = (true, 0, PAUSE_MIN);
-            stream(started, std::sync::Arc::clone(&context.observer), &stop).await
+            (context.observer)(&Progress::Streaming);
+            let payload = started.payload.clone();
+            tokio::select! {
+                ended = stream(started, Arc::clone(&context.observer), &stop) => ended,
+                changed = preflight::until_changed(&context.source, &payload) => Err(changed.into()),
+            }
         };
         let error = tokio::select! {
             biased;
@@ -124,6 +156,7 @@ pub async fn run(settings: Settings, observer: Observer, stop: CancellationToken
             // Only a start is cut short here: a stream ends by itself, in order, and before this is asked.
             () = stop_starting(&stop) => return Ok(()),
         };
+        let Some(error) = moves_over(&context, error).await else { continue };
         if matches!(error, RunError::Session(SessionError::Lost { .. })) {
             lost += 1;
             if lost >= LOST_MAX {
@@ -133,6 +166,7 @@ pub async fn run(settings: Settings, observer: Observer, stop: CancellationToken
             return Err(error);
         }
         tracing::warn!(error = %sentence(&error), pause_ms = pause.as_millis(), "starting again");
+        (context.observer)(&Progress::Waiting { why: sentence(&error) });
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(pause) => {}
@@ -141,23 +175,34 @@ pub async fn run(settings: Settings, observer: Observer, stop: CancellationToken
     }
 }
 
-/// Builds a new generation from a snapshot, whatever the present one is, and lets it be read. The old one is read until then; the next
-/// [`run`] goes on from the new one.
-///
-/// # Errors
-/// As [`run`]; also when an indexer is running.
-pub async fn reindex(settings: Settings, observer: Observer, stop: CancellationToken) -> Result<(), RunError> {
-    let (context, _lock) = context(settings, observer, stop)?;
-    let started = rebuild(&context).await?;
-    started.session.close().await;
-    Ok(())
+/// The task ends with the indexer.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// None when a generation was made for this indexer to go on from; else why it ended.
+async fn moves_over(context: &Context, error: RunError) -> Option<RunError> {
+    let RunError::Publish(PublishError::Superseded { generation }) = error else { return Some(error) };
+    match is_for(context, generation).await {
+        Ok(true) => {
+            tracing::info!(generation, "moving over to the new generation");
+            None
+        }
+        Ok(false) => Some(error),
+        Err(other) => Some(other),
+    }
 }
 
 fn context(settings: Settings, observer: Observer, stop: CancellationToken) -> Result<(Context, File), RunError> {
     let source = Source::new(&settings.database_url, settings.slot.as_deref()).map_err(PreflightError::from)?;
     let lock = lock(&settings.work_dir)?;
     let Settings { store, work_dir, .. } = settings;
-    Ok((Context { source, store, work_dir, observer, stop }, lock))
+    let followed_by = source.slot.clone();
+    Ok((Context { source, store, work_dir, followed_by, observer, stop }, lock))
 }
 
 /// A stop during a start may wait for a copy that nobody needs any more; a stream is given this long to end in order.
@@ -167,7 +212,7 @@ async fn stop_starting(stop: &CancellationToken) {
 }
 
 /// One indexer per working directory; the kernel drops the lock with its process.
-fn lock(dir: &Path) -> Result<File, RunError> {
+pub(crate) fn lock(dir: &Path) -> Result<File, RunError> {
     let failed = |source| RunError::WorkDir { dir: dir.to_owned(), source };
     std::fs::create_dir_all(dir).map_err(failed)?;
     let file = File::options().create(true).truncate(false).write(true).open(dir.join(".lock")).map_err(failed)?;

@@ -9,11 +9,15 @@ pub(crate) mod slot;
 
 use crate::cells::SESSION_OPTIONS;
 use crate::endpoint::{Endpoint, EndpointError};
+use model::Lsn;
 use tokio_postgres::Client;
+use tokio_postgres::types::PgLsn;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The publication that the migrations make.
 pub(crate) const PUBLICATION: &str = "frontrow";
+
+const MAKERS: &str = "_reindex";
 
 /// Where the database is and who asks.
 #[derive(Clone)]
@@ -75,6 +79,25 @@ impl Source {
         });
         Ok(Connection { client, _driver: stop.drop_guard() })
     }
+
+    /// The slot of whoever makes a new generation beside the indexer that holds [`Source::slot`].
+    pub(crate) fn makers_slot(&self) -> String {
+        let name: String = self.slot.chars().take(63 - MAKERS.len()).collect();
+        name + MAKERS
+    }
+
+    /// The same database through another slot.
+    pub(crate) fn through(&self, slot: String) -> Self {
+        Self { endpoint: self.endpoint.clone(), slot }
+    }
+}
+
+/// A position behind everything that any snapshot taken before can hold. The message is a transaction of its own: its commit flushes the
+/// log, which in an idle database nothing else would.
+pub(crate) async fn beyond(client: &Client) -> Result<Lsn, SourceError> {
+    let sql = "select pg_logical_emit_message(true, 'frontrow', 'here')";
+    let row = client.query_one(sql, &[]).await?;
+    Ok(Lsn(row.get::<_, PgLsn>(0).into()))
 }
 
 /// `frontrow_<database>` in the letters a slot's name may have, at most 63 of them.
@@ -93,6 +116,9 @@ mod tests {
         let slot = |url| Source::new(url, None).map(|source| source.slot).ok();
         assert_eq!(slot("postgres://me@localhost/My-Shop"), Some("frontrow_my_shop".into()));
         assert_eq!(slot("postgres://me@%2Frun%2Fpostgresql"), Some("frontrow_me".into()));
+        let longest = Source::new(&format!("postgres://me@localhost/{}", "x".repeat(90)), None).unwrap();
+        assert_eq!((longest.slot.len(), longest.makers_slot().len()), (63, 63));
+        assert!(longest.makers_slot().ends_with("x_reindex"));
         assert_eq!(slot("postgres://localhost/x"), None);
         assert_eq!(slot("nonsense"), None);
     }

@@ -9,7 +9,7 @@ use crate::publish::{PublishError, Publisher, Settled};
 use crate::source::session::{Session, SessionError};
 use crate::start::{Started, blocking};
 use crate::tell::Teller;
-use crate::wal::{Message, decode};
+use crate::wal::decode;
 use crate::{Observer, Progress, RunError};
 use futures::FutureExt;
 use jiff::Timestamp;
@@ -41,6 +41,8 @@ const BATCH_MAX: usize = 8192;
 struct Cursor {
     /// Transactions whose commit lies before this are in the index already.
     applied: Lsn,
+    /// Whether all of those have gone by.
+    caught_up: bool,
     /// Everything before this is applied, when no transaction is open.
     position: Lsn,
     in_transaction: bool,
@@ -55,6 +57,8 @@ struct Stream {
     publisher: Publisher,
     payload: Payload,
     cursor: Cursor,
+    /// Whether who waits for an event that was in the index already has been told.
+    may_confirm: bool,
     committed_at: Instant,
     appended_at: Instant,
     settled_at: Instant,
@@ -74,7 +78,8 @@ pub(crate) async fn stream(started: Started, observer: Observer, stop: &Cancella
         teller: started.teller,
         publisher: started.publisher,
         payload: started.payload,
-        cursor: Cursor { applied: lsn, position: lsn, in_transaction: false, skipping: false },
+        cursor: Cursor { applied: lsn, caught_up: false, position: lsn, in_transaction: false, skipping: false },
+        may_confirm: false,
         committed_at: now,
         appended_at: now,
         settled_at: now,
@@ -179,7 +184,9 @@ impl Stream {
         Ok(())
     }
 
+    /// Availability goes first: whoever reads the publication finds at least that of its position.
     async fn commit(&mut self) -> Result<(), RunError> {
+        self.append().await?;
         let Some(mut projection) = self.projection.take() else { return Ok(()) };
         self.committed_at = Instant::now();
         self.payload.lsn = self.cursor.position;
@@ -190,6 +197,7 @@ impl Stream {
         // Before anybody goes on from this commit: who is not told yet would never be.
         self.teller.tell(&found).await?;
         self.publisher.publish(projection.index(), &self.payload).await?;
+        self.may_confirm = self.cursor.caught_up;
         let (generation, head) = (self.publisher.generation(), self.publisher.head());
         let documents = projection.index().documents();
         self.projection = Some(projection);
@@ -200,7 +208,9 @@ impl Stream {
 
     fn settled(&mut self, settled: Settled) {
         self.publisher.settled(settled);
-        self.session.confirm(settled.lsn);
+        if self.may_confirm {
+            self.session.confirm(settled.lsn);
+        }
         (self.settlement, self.settled_at) = (None, Instant::now());
     }
 
@@ -232,13 +242,19 @@ impl Cursor {
             }
             ReplicationEvent::Commit { end_lsn, .. } => {
                 self.in_transaction = false;
+                self.caught_up |= !self.skipping;
                 self.advance(end_lsn.as_u64());
             }
             // The server has sent every commit before this position.
-            ReplicationEvent::KeepAlive { wal_end, .. } if !self.in_transaction => self.advance(wal_end.as_u64()),
+            ReplicationEvent::KeepAlive { wal_end, .. } if !self.in_transaction => {
+                self.caught_up |= wal_end.as_u64() >= self.applied.0;
+                self.advance(wal_end.as_u64());
+            }
             ReplicationEvent::XLogData { data, .. } => {
                 let message = decode(data)?;
-                if !self.skipping || matches!(message, Message::Relation(_)) {
+                if self.skipping {
+                    projection.pass_over(message)?;
+                } else {
                     projection.apply(message)?;
                 }
             }

@@ -9,7 +9,7 @@ use crate::run::RunError;
 use crate::settings::Settings;
 use crate::source::copy::{CopyError, Projected, Snapshot};
 use crate::source::preflight::PreflightError;
-use crate::source::{Connection, Source, SourceError};
+use crate::source::{Connection, Source, SourceError, beyond};
 use crate::start::blocking;
 use model::Lsn;
 use search::availability::{Change, cells};
@@ -19,7 +19,6 @@ use search::store::Store;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 use tokio::time::Instant;
-use tokio_postgres::types::PgLsn;
 use uuid::Uuid;
 
 const ROUNDS: usize = 4;
@@ -119,11 +118,12 @@ pub async fn verify(settings: &Settings) -> Result<Report, VerifyError> {
 async fn compare(source: &Source, store: &Store) -> Result<Report, VerifyError> {
     let connection = source.connect().await.map_err(RunError::from)?;
     let name = snapshot(&connection).await.map_err(RunError::from)?;
-    let wanted = beyond(&source.connect().await.map_err(RunError::from)?).await.map_err(RunError::from)?;
+    let other = source.connect().await.map_err(RunError::from)?;
+    let wanted = beyond(&other.client).await.map_err(RunError::from)?;
     let rows = Snapshot::open(source, &name).await?;
     let dir = tempfile::tempdir().map_err(IndexError::from)?;
     let (generation, head) = fetch(store, wanted, dir.path()).await?;
-    let published = cells(store).await?;
+    let published = cells(store, generation).await?;
     let (documents, availability, differences) = blocking(move || {
         let index = WorkingIndex::open(dir.path(), Purpose::Stream)?;
         Comparison::new(index, published).run(rows)
@@ -136,14 +136,6 @@ async fn compare(source: &Source, store: &Store) -> Result<Report, VerifyError> 
 async fn snapshot(connection: &Connection) -> Result<String, SourceError> {
     connection.client.batch_execute("begin isolation level repeatable read").await?;
     Ok(connection.client.query_one("select pg_export_snapshot()", &[]).await?.get(0))
-}
-
-/// A position behind everything that a snapshot taken before can hold. The message is a transaction of its own: its commit flushes the
-/// log, which in an idle database nothing else would.
-async fn beyond(connection: &Connection) -> Result<Lsn, SourceError> {
-    let sql = "select pg_logical_emit_message(true, 'frontrow', 'verify')";
-    let row = connection.client.query_one(sql, &[]).await?;
-    Ok(Lsn(row.get::<_, PgLsn>(0).into()))
 }
 
 /// Waits for a publication at `wanted` or later and fetches it. A manifest whose packs are already deleted is passed over.
@@ -190,7 +182,7 @@ impl Comparison {
                 Ok(())
             }
         })?;
-        for kind in [Kind::Venue, Kind::Artist, Kind::Event, Kind::Synonym, Kind::SavedSearch] {
+        for kind in Kind::ALL {
             let unseen = self.index.sources(kind)?.filter(|(id, _)| !self.seen.contains(&(kind as u8, *id)));
             for (id, source) in unseen.take(DIFFERENCES_MAX).collect::<Vec<_>>() {
                 self.differ(name(kind), id.to_string(), None, Some(source));

@@ -1,17 +1,17 @@
 //! Seats left and lowest prices on their way to every replica: an append-only log of small objects beside the index.
 //!
-//! `a/<epoch>/log/<seq>` holds the changes of one batch, `a/<epoch>/snapshot/<seq>` everything up to that number, `a/HEAD`
-//! (compare-and-set) names the last of both. A writer begins with a snapshot of its own, so whatever HEAD needs is of one epoch
-//! and no older writer can overwrite it. A change is applied only if its version is newer, so reading one twice, or after a
-//! newer one, changes nothing. Only the indexer writes here.
+//! `g<gen>/a/<epoch>/log/<seq>` holds the changes of one batch, `g<gen>/a/<epoch>/snapshot/<seq>` everything up to that number,
+//! `g<gen>/a/HEAD` (compare-and-set) names the last of both. A writer begins with a snapshot of its own, so whatever HEAD needs is of
+//! one epoch and no older writer can overwrite it. A change is applied only if its version is newer, so reading one twice, or after a
+//! newer one, changes nothing. A generation has a log of its own, so one that is being built disturbs none that is read.
 
 use crate::manifest::ReadError;
 use crate::store::{CasError, Durability, Store, StoreError, Tag};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use uuid::Uuid;
 
-const HEAD: &str = "a/HEAD";
 const RECORD_BYTES: usize = 24;
 /// A snapshot is due after so many batches; what lies behind the snapshot before the last is deleted.
 const SNAPSHOT_EVERY_BATCHES: u64 = 512;
@@ -33,6 +33,8 @@ pub struct Change {
 /// The log's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LogHead {
+    /// Whose log it is: epochs begin again in a store that was emptied, this does not.
+    pub(crate) writer: Uuid,
     pub(crate) epoch: u64,
     pub(crate) seq: u64,
     pub(crate) snapshot: u64,
@@ -56,60 +58,48 @@ pub enum AppendError {
 #[derive(Debug)]
 pub struct Log {
     store: Store,
+    generation: u32,
     head: LogHead,
     tag: Tag,
     newest: HashMap<u32, Change>,
 }
 
 impl Log {
+    /// Begins the log of a new generation with what its snapshot says.
+    ///
+    /// # Errors
+    /// [`AppendError::Fenced`] when the generation has a log already.
+    pub async fn create(store: Store, generation: u32, epoch: u64, changes: &[Change]) -> Result<Self, AppendError> {
+        let newest = changes.iter().map(|change| (change.slot, *change)).collect();
+        Self::begin((store, generation), epoch, None, newest).await
+    }
+
     /// Takes the log over for a writer's epoch, reading what it holds.
     ///
     /// # Errors
-    /// [`AppendError::Fenced`] when a writer of this or a higher epoch was there.
-    pub async fn open(store: Store, epoch: u64) -> Result<Self, AppendError> {
-        let mut newest = HashMap::new();
-        let (old, expected) = match read_head(&store).await? {
-            Some((head, _)) if head.epoch >= epoch => return Err(AppendError::Fenced),
-            Some((head, tag)) => {
-                for change in read_after(&store, 0, &head).await? {
-                    keep_newer(&mut newest, change);
-                }
-                (head.seq, Some(tag))
-            }
-            None => (0, None),
-        };
-        Self::begin(store, epoch, old, expected.as_ref(), newest).await
-    }
-
-    /// Begins the log anew with these changes alone, for a generation that was built from a snapshot: what the log said before may
-    /// be of another database. Its numbers go on, so that readers notice.
-    ///
-    /// # Errors
-    /// [`AppendError::Fenced`] when a writer of this or a higher epoch was there.
-    pub async fn restart(store: Store, epoch: u64, changes: &[Change]) -> Result<Self, AppendError> {
-        let (old, expected) = match read_head(&store).await {
-            Ok(Some((head, _))) if head.epoch >= epoch => return Err(AppendError::Fenced),
-            Ok(Some((head, tag))) => (head.seq, Some(tag)),
-            Ok(None) => (0, None),
-            Err(ReadError::Store(error)) => return Err(error.into()),
-            // A damaged HEAD is replaced like any other.
-            Err(_) => (0, store.get_tagged(HEAD).await?.map(|(_, tag)| tag)),
-        };
-        let newest = changes.iter().map(|change| (change.slot, *change)).collect();
-        Self::begin(store, epoch, old, expected.as_ref(), newest).await
+    /// [`AppendError::Fenced`] when a writer of this or a higher epoch was there; [`AppendError::Read`] when there is no log to go on from.
+    pub async fn open(store: Store, generation: u32, epoch: u64) -> Result<Self, AppendError> {
+        let missing = || ReadError::Missing { path: log_path(generation) };
+        let (head, tag) = read_head(&store, generation).await?.ok_or_else(missing)?;
+        if head.epoch >= epoch {
+            return Err(AppendError::Fenced);
+        }
+        let newest = newest(read_after(&store, generation, 0, &head).await?);
+        Self::begin((store, generation), epoch, Some((head.seq, tag)), newest).await
     }
 
     async fn begin(
-        store: Store,
+        (store, generation): (Store, u32),
         epoch: u64,
-        old: u64,
-        expected: Option<&Tag>,
+        before: Option<(u64, Tag)>,
         newest: HashMap<u32, Change>,
     ) -> Result<Self, AppendError> {
-        let head = LogHead { epoch, seq: old + 1, snapshot: old + 1 };
-        store.put(&head.snapshot_path(), encode(newest.values()), Durability::Durable).await?;
-        let tag = publish(&store, head, expected, Durability::Durable).await?;
-        let log = Self { store, head, tag, newest };
+        let seq = before.as_ref().map_or(0, |(seq, _)| *seq) + 1;
+        let head = LogHead { writer: Uuid::now_v7(), epoch, seq, snapshot: seq };
+        store.put(&head.snapshot_path(generation), encode(newest.values()), Durability::Durable).await?;
+        let tag = before.as_ref().map(|(_, tag)| tag);
+        let tag = publish(&store, generation, head, (tag, Durability::Durable)).await?;
+        let log = Self { store, generation, head, tag, newest };
         log.collect(head.snapshot).await?;
         Ok(log)
     }
@@ -124,15 +114,17 @@ impl Log {
         }
         let seq = self.head.seq + 1;
         let mut head = LogHead { seq, ..self.head };
-        self.store.put(&head.batch_path(seq), encode(changes.iter()), durability).await?;
+        self.store.put(&head.batch_path(self.generation, seq), encode(changes.iter()), durability).await?;
         for change in changes {
             keep_newer(&mut self.newest, *change);
         }
         if seq - self.head.snapshot >= SNAPSHOT_EVERY_BATCHES {
             head.snapshot = seq;
-            self.store.put(&head.snapshot_path(), encode(self.newest.values()), Durability::Durable).await?;
+            self.store
+                .put(&head.snapshot_path(self.generation), encode(self.newest.values()), Durability::Durable)
+                .await?;
         }
-        self.tag = publish(&self.store, head, Some(&self.tag), durability).await?;
+        self.tag = publish(&self.store, self.generation, head, (Some(&self.tag), durability)).await?;
         let collected = (head.snapshot != self.head.snapshot).then_some(self.head.snapshot);
         self.head = head;
         if let Some(before) = collected {
@@ -145,7 +137,8 @@ impl Log {
     #[must_use]
     pub fn paths_since(&self, seq: u64) -> Vec<String> {
         let oldest = seq.max(self.head.snapshot) + 1;
-        (oldest..=self.head.seq).map(|seq| self.head.batch_path(seq)).chain([HEAD.to_owned()]).collect()
+        let batches = (oldest..=self.head.seq).map(|seq| self.head.batch_path(self.generation, seq));
+        batches.chain([log_path(self.generation)]).collect()
     }
 
     /// The last batch's number.
@@ -156,12 +149,13 @@ impl Log {
 
     /// Deletes what lies behind the snapshot `before`; a reader that is still there begins again from the last snapshot.
     async fn collect(&self, before: u64) -> Result<(), StoreError> {
-        let own = format!("a/{}/", self.head.epoch);
+        let (all, head) = (format!("g{}/a", self.generation), log_path(self.generation));
+        let own = format!("{all}/{}/", self.head.epoch);
         let superfluous = |path: &str| match path.strip_prefix(&own).and_then(|rest| rest.split_once('/')) {
             Some((_, seq)) => seq.parse().is_ok_and(|seq: u64| seq < before),
-            None => path != HEAD,
+            None => path != head,
         };
-        for object in self.store.list("a").await? {
+        for object in self.store.list(&all).await? {
             if superfluous(&object.path) {
                 self.store.delete(&object.path).await?;
             }
@@ -171,49 +165,65 @@ impl Log {
 }
 
 impl LogHead {
-    fn batch_path(&self, seq: u64) -> String {
-        format!("a/{}/log/{seq:016}", self.epoch)
+    fn batch_path(&self, generation: u32, seq: u64) -> String {
+        format!("g{generation}/a/{}/log/{seq:016}", self.epoch)
     }
 
-    fn snapshot_path(&self) -> String {
-        format!("a/{}/snapshot/{:016}", self.epoch, self.snapshot)
+    fn snapshot_path(&self, generation: u32) -> String {
+        format!("g{generation}/a/{}/snapshot/{:016}", self.epoch, self.snapshot)
     }
 }
 
-/// What the log says by now: the newest change of each slot, by slot.
+/// The name of the log's HEAD.
+fn log_path(generation: u32) -> String {
+    format!("g{generation}/a/HEAD")
+}
+
+/// What a generation's log says by now: the newest change of each slot, by slot.
 ///
 /// # Errors
-/// When the log cannot be read; also when its writer just replaced what was being read: read it again.
-pub async fn cells(store: &Store) -> Result<Vec<Change>, ReadError> {
-    let Some((head, _)) = read_head(store).await? else { return Ok(Vec::new()) };
-    let mut newest = HashMap::new();
-    for change in read_after(store, 0, &head).await? {
-        keep_newer(&mut newest, change);
+/// When the log cannot be read.
+pub async fn cells(store: &Store, generation: u32) -> Result<Vec<Change>, ReadError> {
+    let mut tried = None;
+    loop {
+        let Some((head, _)) = read_head(store, generation).await? else { return Ok(Vec::new()) };
+        match read_after(store, generation, 0, &head).await {
+            // Its writer has just replaced what was being read.
+            Err(ReadError::Missing { .. }) if tried != Some(head) => tried = Some(head),
+            read => {
+                let mut cells: Vec<Change> = newest(read?).into_values().collect();
+                cells.sort_unstable_by_key(|change| change.slot);
+                return Ok(cells);
+            }
+        }
     }
-    let mut cells: Vec<Change> = newest.into_values().collect();
-    cells.sort_unstable_by_key(|change| change.slot);
-    Ok(cells)
 }
 
 /// The log's HEAD with its tag.
-pub(crate) async fn read_head(store: &Store) -> Result<Option<(LogHead, Tag)>, ReadError> {
-    let Some((bytes, tag)) = store.get_tagged(HEAD).await? else { return Ok(None) };
+pub(crate) async fn read_head(store: &Store, generation: u32) -> Result<Option<(LogHead, Tag)>, ReadError> {
+    let path = log_path(generation);
+    let Some((bytes, tag)) = store.get_tagged(&path).await? else { return Ok(None) };
     match serde_json::from_slice(&bytes) {
         Ok(head) => Ok(Some((head, tag))),
-        Err(error) => Err(damaged(HEAD, error)),
+        Err(error) => Err(damaged(&path, error)),
     }
 }
 
 /// Every change a reader that has applied `applied` lacks up to `head`: the batches, or the snapshot and the batches after it.
-pub(crate) async fn read_after(store: &Store, applied: u64, head: &LogHead) -> Result<Vec<Change>, ReadError> {
+pub(crate) async fn read_after(
+    store: &Store,
+    generation: u32,
+    applied: u64,
+    head: &LogHead,
+) -> Result<Vec<Change>, ReadError> {
     let mut changes = Vec::new();
     let mut next = applied + 1;
     if applied < head.snapshot {
-        changes = read(store, head.snapshot_path()).await?;
+        changes = read(store, head.snapshot_path(generation)).await?;
         next = head.snapshot + 1;
     }
     for seq in next..=head.seq {
-        changes.extend(read(store, head.batch_path(seq)).await?);
+        changes.extend(read(store, head.batch_path(generation, seq)).await?);
     }
     Ok(changes)
 }
@@ -227,19 +237,28 @@ async fn read(store: &Store, path: String) -> Result<Vec<Change>, ReadError> {
 
 async fn publish(
     store: &Store,
+    generation: u32,
     head: LogHead,
-    expected: Option<&Tag>,
-    durability: Durability,
+    (expected, durability): (Option<&Tag>, Durability),
 ) -> Result<Tag, AppendError> {
+    let path = log_path(generation);
     let json = serde_json::to_vec(&head).map_err(|source| StoreError::Object {
         action: "write",
-        path: HEAD.to_owned(),
+        path: path.clone(),
         source: source.into(),
     })?;
-    store.compare_and_set(HEAD, expected, json.into(), durability).await.map_err(|error| match error {
+    store.compare_and_set(&path, expected, json.into(), durability).await.map_err(|error| match error {
         CasError::Changed => AppendError::Fenced,
         CasError::Store(error) => AppendError::Store(error),
     })
+}
+
+fn newest(changes: Vec<Change>) -> HashMap<u32, Change> {
+    let mut newest = HashMap::new();
+    for change in changes {
+        keep_newer(&mut newest, change);
+    }
+    newest
 }
 
 fn keep_newer(newest: &mut HashMap<u32, Change>, change: Change) {
@@ -300,47 +319,42 @@ mod tests {
     #[tokio::test]
     async fn a_reader_from_anywhere_ends_with_the_same_cells() {
         let (_dir, store) = store();
-        let mut log = Log::open(store.clone(), 1).await.unwrap();
+        let mut log = Log::create(store.clone(), 1, 1, &[]).await.unwrap();
         for n in 1..=2 * SNAPSHOT_EVERY_BATCHES + 3 {
             log.append(&[change((n % 7) as u32, n, (n % 5) as u32)], Durability::Visible).await.unwrap();
         }
-        let (head, _) = read_head(&store).await.unwrap().unwrap();
+        let (head, _) = read_head(&store, 1).await.unwrap().unwrap();
         assert_eq!((head.seq, head.snapshot), (2 * SNAPSHOT_EVERY_BATCHES + 4, 2 * SNAPSHOT_EVERY_BATCHES + 1));
         for applied in [0, 5, head.snapshot, head.seq - 1] {
-            let mut cells = HashMap::new();
-            for change in read_after(&store, applied, &head).await.unwrap() {
-                keep_newer(&mut cells, change);
-            }
+            let cells = newest(read_after(&store, 1, applied, &head).await.unwrap());
             assert!(cells.iter().all(|(slot, change)| log.newest[slot] == *change));
         }
-        assert_eq!(store.get(&head.batch_path(2)).await.unwrap(), None, "superfluous batches are gone");
+        assert_eq!(store.get(&head.batch_path(1, 2)).await.unwrap(), None, "superfluous batches are gone");
     }
 
     #[tokio::test]
     async fn a_stale_writer_is_fenced() {
         let (_dir, store) = store();
-        let mut old = Log::open(store.clone(), 1).await.unwrap();
-        let mut new = Log::open(store.clone(), 2).await.unwrap();
+        let mut old = Log::create(store.clone(), 1, 1, &[]).await.unwrap();
+        let mut new = Log::open(store.clone(), 1, 2).await.unwrap();
         assert!(matches!(old.append(&[change(1, 1, 1)], Durability::Visible).await, Err(AppendError::Fenced)));
         new.append(&[change(1, 2, 3)], Durability::Visible).await.unwrap();
-        assert!(matches!(Log::open(store.clone(), 2).await, Err(AppendError::Fenced)));
-        assert_eq!(new.paths_since(0), ["a/2/log/0000000000000003", HEAD]);
-        let reopened = Log::open(store, 3).await.unwrap();
+        assert!(matches!(Log::open(store.clone(), 1, 2).await, Err(AppendError::Fenced)));
+        assert_eq!(new.paths_since(0), ["g1/a/2/log/0000000000000003", "g1/a/HEAD"]);
+        let reopened = Log::open(store, 1, 3).await.unwrap();
         assert_eq!(reopened.newest[&1], change(1, 2, 3));
     }
 
     #[tokio::test]
-    async fn a_restarted_log_forgets_what_was_and_counts_on() {
+    async fn a_generations_log_is_its_own() {
         let (_dir, store) = store();
-        let mut old = Log::open(store.clone(), 1).await.unwrap();
-        old.append(&[change(1, 9, 1), change(2, 9, 1)], Durability::Visible).await.unwrap();
-        let new = Log::restart(store.clone(), 2, &[change(2, 3, 4)]).await.unwrap();
-        let (head, _) = read_head(&store).await.unwrap().unwrap();
-        assert_eq!(read_after(&store, 0, &head).await.unwrap(), [change(2, 3, 4)]);
-        assert_eq!(cells(&store).await.unwrap(), [change(2, 3, 4)]);
-        assert!(new.seq() > old.seq());
-        store.put(HEAD, "spoilt".into(), Durability::Visible).await.unwrap();
-        assert_eq!(Log::restart(store, 3, &[]).await.unwrap().newest.len(), 0);
+        let mut blue = Log::create(store.clone(), 1, 1, &[change(1, 9, 1), change(2, 9, 1)]).await.unwrap();
+        Log::create(store.clone(), 2, 2, &[change(2, 3, 4)]).await.unwrap();
+        assert_eq!(cells(&store, 2).await.unwrap(), [change(2, 3, 4)]);
+        blue.append(&[change(1, 10, 0)], Durability::Visible).await.unwrap();
+        assert_eq!(cells(&store, 1).await.unwrap(), [change(1, 10, 0), change(2, 9, 1)]);
+        assert!(matches!(Log::create(store.clone(), 2, 3, &[]).await, Err(AppendError::Fenced)));
+        assert!(matches!(Log::open(store, 3, 3).await, Err(AppendError::Read(ReadError::Missing { .. }))));
     }
 
     proptest! {

@@ -29,6 +29,11 @@ pub enum Kind {
     SavedSearch = 4,
 }
 
+impl Kind {
+    /// Every kind there is.
+    pub const ALL: [Self; 5] = [Self::Event, Self::Venue, Self::Artist, Self::Synonym, Self::SavedSearch];
+}
+
 /// Whether an event takes place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -15,6 +15,7 @@ pub mod fold;
 pub mod manifest;
 mod names;
 mod overlay;
+pub mod presence;
 pub mod replica;
 pub mod request;
 pub mod schema;

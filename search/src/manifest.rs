@@ -2,7 +2,8 @@
 //!
 //! `g<gen>/pack/<uuid>` holds a commit's new files end to end, `g<gen>/m/<seq>-<epoch>.json` names every file of the commit and where it
 //! lies, `g<gen>/HEAD` names the last manifest (compare-and-set with the writer's epoch), `ALIAS` the generation that is read.
-//! Objects are written in that order, so whatever HEAD names is complete. A pack or manifest is never changed.
+//! Objects are written in that order, so whatever HEAD names is complete. A pack or manifest is never changed. `g<gen>/a/` is the
+//! generation's availability log, `r/` says who reads.
 
 use crate::schema;
 use crate::store::{CasError, Durability, Store, StoreError, Tag};

@@ -11,6 +11,7 @@ mod tests;
 use crate::availability;
 use crate::manifest::{Alias, Head, Manifest, ReadError};
 use crate::overlay::Overlay;
+use crate::presence::{self, Presence};
 use crate::store::Store;
 use crate::view::{SearchError, Shared, View};
 use arc_swap::ArcSwapOption;
@@ -22,6 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// How a replica behaves.
 #[derive(Clone, Copy, Debug)]
@@ -93,8 +95,8 @@ struct Progress {
     generation: u32,
     shared: Shared,
     directory: Option<Directory>,
-    /// Epoch and number of the last batch of the availability log that was applied.
-    applied: (u64, u64),
+    /// The availability log and the number of its last batch that was applied.
+    applied: (Uuid, u64),
     failing: bool,
 }
 
@@ -154,6 +156,10 @@ impl Replica {
     /// Follows the store until `stop`. To be run once per replica. Cancelling loses nothing: files are taken up when they are
     /// whole.
     pub async fn run(&self, stop: CancellationToken) {
+        tokio::join!(self.follow(&stop), self.be_present(&stop));
+    }
+
+    async fn follow(&self, stop: &CancellationToken) {
         let mut changes = self.inner.store.changes();
         let mut progress = Progress::new(0, &self.inner.overlay);
         let mut lagging_since = None;
@@ -171,6 +177,33 @@ impl Replica {
                 _ = changes.changed(), if round.is_ok() => {}
                 () = tokio::time::sleep(wait) => {}
             }
+        }
+    }
+
+    /// Says in the store what is shown here, now and then, until `stop`.
+    async fn be_present(&self, stop: &CancellationToken) {
+        let id = Uuid::now_v7();
+        let mut told = Ok(());
+        loop {
+            let mut presence = Presence { ready: self.ready(), ..Presence::here() };
+            if let Some(view) = self.current() {
+                let Head { seq, lsn, .. } = view.head;
+                presence = Presence { generation: view.generation, seq, lsn, ..presence };
+            }
+            let before = told.is_ok();
+            told = presence.put(&self.inner.store, id).await;
+            if let (true, Err(error)) = (before, &told) {
+                tracing::warn!(
+                    error = error as &dyn std::error::Error,
+                    "the store does not take this replica's sign of life"
+                );
+            }
+            if stop.run_until_cancelled(tokio::time::sleep(presence::RENEWED_EVERY)).await.is_none() {
+                break;
+            }
+        }
+        if let Err(error) = presence::leave(&self.inner.store, id).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "this replica's sign of life stays");
         }
     }
 
@@ -202,8 +235,12 @@ impl Replica {
     async fn round(&self, progress: &mut Progress) -> Result<(), RoundError> {
         let Some((alias, _)) = Alias::read(&self.inner.store).await? else { return Ok(()) };
         let Some((head, _)) = Head::read(&self.inner.store, alias.generation).await? else { return Ok(()) };
-        self.apply_availability(progress).await?;
         let shown = self.current().map(|view| (view.generation, view.head));
+        if shown.is_some_and(|(generation, at)| generation != alias.generation && head.lsn < at.lsn) {
+            // It has yet to catch up with what is shown here.
+            return Ok(());
+        }
+        self.apply_availability(progress, alias.generation).await?;
         if !is_newer(shown, (alias.generation, head)) {
             return Ok(());
         }
@@ -229,8 +266,13 @@ impl Replica {
             Some(directory) => directory,
             none => none.insert(Directory::open(&self.inner.work_dir, generation).await?),
         };
-        directory.fetch(&self.inner.store, &manifest).await?;
         let (path, shared) = (directory.path().to_owned(), progress.shared.clone());
+        let fetched = directory.fetch(&self.inner.store, &manifest).await;
+        if fetched.is_err() && !path.exists() {
+            // Somebody cleaned up where the files were: the next round fetches all of them.
+            progress.directory = None;
+        }
+        fetched?;
         let opened = tokio::task::spawn_blocking(move || View::open(&path, generation, head, &shared)).await?;
         if opened.is_err() {
             // Files that passed their check and cannot be opened: begin again from nothing.
@@ -240,36 +282,35 @@ impl Replica {
         Ok(Arc::new(opened?))
     }
 
-    async fn apply_availability(&self, progress: &mut Progress) -> Result<(), RoundError> {
-        let Some((head, _)) = availability::read_head(&self.inner.store).await? else { return Ok(()) };
-        let (epoch, seq) = progress.applied;
-        if (head.epoch, head.seq) == (epoch, seq) {
+    async fn apply_availability(&self, progress: &mut Progress, generation: u32) -> Result<(), RoundError> {
+        let Some((head, _)) = availability::read_head(&self.inner.store, generation).await? else { return Ok(()) };
+        let (writer, seq) = progress.applied;
+        if (head.writer, head.seq) == (writer, seq) {
             return Ok(());
         }
-        if head.epoch == epoch && head.seq > seq {
-            let changes = availability::read_after(&self.inner.store, seq, &head).await?;
+        let follows = head.writer == writer && head.seq > seq;
+        let known = if follows { seq } else { 0 };
+        let changes = availability::read_after(&self.inner.store, generation, known, &head).await?;
+        if follows {
             self.inner.overlay.apply(&changes);
         } else {
             // Another writer began with a snapshot of all it knows: what is not in it is no longer so.
-            let cells = availability::read_after(&self.inner.store, 0, &head).await?;
-            self.inner.overlay.replace(&cells);
+            self.inner.overlay.replace(&changes);
         }
-        progress.applied = (head.epoch, head.seq);
+        progress.applied = (head.writer, head.seq);
         Ok(())
     }
 }
 
 impl Progress {
     fn new(generation: u32, overlay: &Arc<Overlay>) -> Self {
-        Self { generation, shared: Shared::new(overlay), directory: None, applied: (0, 0), failing: false }
+        Self { generation, shared: Shared::new(overlay), directory: None, applied: (Uuid::nil(), 0), failing: false }
     }
 }
 
-/// Whether a published state may follow the shown one: a later manifest of its generation, or another generation that has
-/// caught up with it.
+/// Whether a published state may follow the shown one: any other that is not behind it. Numbers do not matter: in a store that was
+/// emptied they begin again.
 fn is_newer(shown: Option<(u32, Head)>, published: (u32, Head)) -> bool {
     let Some((generation, head)) = shown else { return true };
-    let (next_generation, next) = published;
-    let later = next_generation != generation || (next.seq, next.epoch) > (head.seq, head.epoch);
-    later && next.lsn >= head.lsn
+    published != (generation, head) && published.1.lsn >= head.lsn
 }

@@ -12,6 +12,7 @@ use bucket::Bucket;
 use bytes::Bytes;
 use disk::Disk;
 use futures::TryStreamExt;
+use jiff::Timestamp;
 pub use notice::NoticeError;
 use notice::Notices;
 use object_store::path::Path;
@@ -41,6 +42,8 @@ pub struct Object {
     pub path: String,
     /// Length in bytes.
     pub len_bytes: u64,
+    /// When it was last written, by the store's clock.
+    pub modified: Timestamp,
 }
 
 /// The store did not do what was asked.
@@ -195,7 +198,11 @@ impl Store {
     pub async fn list(&self, prefix: &str) -> Result<Vec<Object>, StoreError> {
         let listed = self.objects(Durability::Visible).list(Some(&Path::from(prefix)));
         let mut objects: Vec<Object> = listed
-            .map_ok(|meta| Object { path: meta.location.to_string(), len_bytes: meta.size })
+            .map_ok(|meta| Object {
+                path: meta.location.to_string(),
+                len_bytes: meta.size,
+                modified: Timestamp::from_millisecond(meta.last_modified.timestamp_millis()).unwrap_or_default(),
+            })
             .try_collect()
             .await
             .map_err(failed("list", prefix))?;

@@ -132,10 +132,11 @@ impl View {
         self.head.lsn
     }
 
-    /// What an answer may be cached under: generation, manifest and availability epoch. Answers with one version are one.
+    /// What an answer may be cached under: generation, log position and availability epoch. Answers with one version are one, also over
+    /// a store that was emptied and filled again, whose manifests are numbered anew.
     #[must_use]
     pub fn version(&self) -> (u32, u64, u64) {
-        (self.generation, self.head.seq, self.shared.overlay.epoch())
+        (self.generation, self.head.lsn.0, self.shared.overlay.epoch())
     }
 
     /// How many events there are.

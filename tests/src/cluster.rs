@@ -41,15 +41,16 @@ pub(crate) fn shared() -> &'static Cluster {
     })
 }
 
-/// A cluster with settings of its own, in a directory that the run's watchdog knows; gives its port.
-pub(crate) fn separate(settings: &str) -> u16 {
+/// A directory for a cluster of its own, which the run's watchdog knows.
+pub(crate) fn directory() -> PathBuf {
     let dir = tempfile::Builder::new().prefix("cluster-").tempdir_in(&shared().dir).unwrap().keep();
-    start(&dir, settings)
+    give_to_server(&dir);
+    dir
 }
 
 /// A cluster with these files, readable by the server alone, and settings made of where they are; gives its port and that directory.
 pub(crate) fn separate_with(files: &[(&str, &str)], settings: impl FnOnce(&Path) -> String) -> (u16, PathBuf) {
-    let dir = tempfile::Builder::new().prefix("cluster-").tempdir_in(&shared().dir).unwrap().keep();
+    let dir = directory();
     for (name, text) in files {
         let file = dir.join(name);
         fs::write(&file, text).unwrap();
@@ -62,46 +63,56 @@ pub(crate) fn separate_with(files: &[(&str, &str)], settings: impl FnOnce(&Path)
 }
 
 /// Makes and starts a cluster in `dir/data`; gives its port.
-fn start(dir: &Path, settings: &str) -> u16 {
-    let bin = postgres_bin();
-    let owner = server_user();
-    if let Some((uid, gid)) = owner {
-        chown(dir, Some(uid), Some(gid)).unwrap();
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o711)).unwrap();
-    }
-    let data = dir.join("data");
-    let tool = |name: &str| {
-        let mut command = Command::new(bin.join(name));
-        command.current_dir(dir).env("LC_ALL", "C").stdin(Stdio::null());
-        if let Some((uid, gid)) = owner {
-            command.uid(uid).gid(gid);
-        }
-        command
-    };
+pub(crate) fn start(dir: &Path, settings: &str) -> u16 {
+    give_to_server(dir);
     let initdb = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"];
-    succeed(tool("initdb").args(initdb).arg(&data));
+    succeed(tool(dir, "initdb").args(initdb).arg(dir.join("data")));
+    launch_anywhere(dir, settings)
+}
+
+/// Starts the cluster that is in `dir/data`; gives its port.
+pub(crate) fn launch_anywhere(dir: &Path, settings: &str) -> u16 {
     // Asked for once more when somebody takes the free port first.
     for _ in 0..5 {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let options = format!(
-            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} {settings} \
-             -c max_wal_senders=64 -c max_replication_slots=64 -c max_connections=400 -c shared_buffers=128MB",
-            dir.display()
-        );
-        let log = dir.join("log");
-        let started = tool("pg_ctl")
-            .args(["start", "-w", "-t", "60", "-o", &options, "-l"])
-            .arg(&log)
-            .arg("-D")
-            .arg(&data)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        if started.unwrap().success() {
+        if launch(dir, port, settings) {
             return port;
         }
     }
     panic!("Postgres did not start: {}", fs::read_to_string(dir.join("log")).unwrap_or_default());
+}
+
+/// Starts the cluster that is in `dir/data` on a port; false when it does not come up.
+pub(crate) fn launch(dir: &Path, port: u16, settings: &str) -> bool {
+    let options = format!(
+        "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} {settings} \
+         -c max_wal_senders=64 -c max_replication_slots=64 -c max_connections=400 -c shared_buffers=128MB",
+        dir.display()
+    );
+    let mut command = tool(dir, "pg_ctl");
+    command
+        .args(["start", "-w", "-t", "60", "-o", &options, "-l"])
+        .arg(dir.join("log"))
+        .arg("-D")
+        .arg(dir.join("data"));
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+}
+
+/// One of Postgres's programs, run as who owns the clusters.
+pub(crate) fn tool(dir: &Path, name: &str) -> Command {
+    let mut command = Command::new(postgres_bin().join(name));
+    command.current_dir(dir).env("LC_ALL", "C").stdin(Stdio::null());
+    if let Some((uid, gid)) = server_user() {
+        command.uid(uid).gid(gid);
+    }
+    command
+}
+
+fn give_to_server(dir: &Path) {
+    if let Some((uid, gid)) = server_user() {
+        chown(dir, Some(uid), Some(gid)).unwrap();
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o711)).unwrap();
+    }
 }
 
 /// Ends what the run left behind, after the run.
@@ -157,7 +168,7 @@ fn server_user() -> Option<(u32, u32)> {
     Some(ids("postgres").or_else(|| ids("nobody")).unwrap())
 }
 
-fn succeed(command: &mut Command) {
+pub(crate) fn succeed(command: &mut Command) {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

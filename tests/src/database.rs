@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio_postgres::NoTls;
 
-const TEMPLATE: &str = "frontrow_template";
+/// The migrated database of every cluster that has one.
+pub(crate) const TEMPLATE: &str = "frontrow_template";
 
 /// A database that only this test knows. It goes with the cluster.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ impl Database {
 
     /// An empty database on a cluster with settings of its own, such as `-c wal_level=replica`.
     pub async fn on_a_cluster_of_its_own(settings: &'static str) -> Self {
-        let port = tokio::task::spawn_blocking(|| cluster::separate(settings));
+        let port = tokio::task::spawn_blocking(|| cluster::start(&cluster::directory(), settings));
         Self { name: "postgres".to_owned(), url: url(port.await.unwrap(), "postgres") }
     }
 
@@ -89,7 +90,7 @@ impl Database {
     }
 }
 
-fn url(port: u16, database: &str) -> String {
+pub(crate) fn url(port: u16, database: &str) -> String {
     format!("postgres://postgres@127.0.0.1:{port}/{database}")
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A commit of a few rows would otherwise spend most of its time waiting for the disk.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,24 @@ impl UnsyncedDirectory {
     /// Opens a directory that exists.
     pub(crate) fn open(root: &Path) -> Result<Self, OpenDirectoryError> {
         Ok(Self { inner: MmapDirectory::open(root)?, root: root.to_owned() })
+    }
+}
+
+impl UnsyncedDirectory {
+    /// Removes every file that is neither one of these nor the meta: what a killed writer left.
+    pub(crate) fn keep_only(&self, files: &HashSet<PathBuf>) -> io::Result<()> {
+        const META: &str = "meta.json";
+        let mut kept = vec![META.to_owned()];
+        for entry in std::fs::read_dir(&self.root)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if files.contains(Path::new(&name)) {
+                kept.push(name);
+            } else if name != META {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        std::fs::write(self.root.join(".managed.json"), serde_json::to_vec(&kept)?)
     }
 }
 

@@ -1,10 +1,15 @@
 //! May this Postgres be a source? One sentence for each way it may not, and what to do about it.
 
 use super::{PUBLICATION, Source, SourceError};
+use crate::index::Payload;
 use crate::row::Table;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
+use std::time::Duration;
 use tokio_postgres::Client;
+
+/// From one look at the publication to the next while streaming.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// Why Postgres cannot be a source as it stands.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +61,9 @@ pub enum PreflightError {
         /// Who we are.
         user: String,
     },
+    /// It is no longer what the index was made through, so the log may hold less than it should.
+    #[error("the publication {PUBLICATION} or the cluster's timeline has changed")]
+    Changed,
     /// It drops some kinds of change or some rows.
     #[error("the publication {PUBLICATION} leaves out {what}; drop it and run: frontrow migrate")]
     Partial {
@@ -67,9 +75,10 @@ pub enum PreflightError {
 /// What the checks found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
-    /// The cluster's identifier: an index of another cluster is of no use here.
+    /// The cluster's identifier and timeline: an index of another cluster is of no use here, and one of a primary that failed may hold what
+    /// the standby that was promoted never received.
     pub(crate) system_id: String,
-    /// SHA-256 of the publication's tables and columns.
+    /// SHA-256 of the publication's tables and columns and of when each was put in: what was out for a while has missed changes.
     pub(crate) publication: String,
 }
 
@@ -95,9 +104,24 @@ pub(crate) async fn check(source: &Source, client: &Client) -> Result<Facts, Pre
     if !client.query_one(sql, &[]).await.map_err(SourceError::from)?.get::<_, bool>(0) {
         return Err(PreflightError::Tell { user: row.get(3) });
     }
-    let sql = "select system_identifier::text from pg_control_system()";
+    let sql = "select system_identifier || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) from pg_control_system()";
     let system_id = client.query_one(sql, &[]).await.map_err(SourceError::from)?.get(0);
     Ok(Facts { system_id, publication })
+}
+
+/// Waits until the publication is no longer what the payload was made through, looking now and then; says what is wrong with it.
+pub(crate) async fn until_changed(source: &Source, payload: &Payload) -> PreflightError {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let looked = async { check(source, &source.connect().await?.client).await };
+        match looked.await {
+            Ok(facts) if facts.system_id == payload.system_id && facts.publication == payload.publication => {}
+            Ok(_) => return PreflightError::Changed,
+            // The stream itself will notice.
+            Err(PreflightError::Source(error)) => tracing::debug!(%error, "the publication was not looked at"),
+            Err(error) => return error,
+        }
+    }
 }
 
 async fn publication_hash(client: &Client, database: String) -> Result<String, PreflightError> {
@@ -109,8 +133,12 @@ async fn publication_hash(client: &Client, database: String) -> Result<String, P
         }
         Some(_) => {}
     }
-    let sql = "select tablename::text, rowfilter is not null, array_to_string(attnames, ',')
-        from pg_publication_tables where pubname = $1 and schemaname = 'public' order by tablename";
+    let sql = "select tablename::text, rowfilter is not null, array_to_string(attnames, ','), coalesce(member.oid, publication.oid)::bigint
+        from pg_publication_tables
+        join pg_publication publication using (pubname)
+        left join pg_publication_rel member
+            on member.prpubid = publication.oid and member.prrelid = format('%I.%I', schemaname, tablename)::regclass
+        where pubname = $1 and schemaname = 'public' order by tablename";
     let tables = client.query(sql, &[&PUBLICATION]).await.map_err(SourceError::from)?;
     let mut hash = Sha256::new();
     for row in &tables {
@@ -121,6 +149,7 @@ async fn publication_hash(client: &Client, database: String) -> Result<String, P
         hash.update([0]);
         hash.update(row.get::<_, &str>(2));
         hash.update([0]);
+        hash.update(row.get::<_, i64>(3).to_be_bytes());
     }
     for table in Table::ALL {
         if !tables.iter().any(|row| row.get::<_, &str>(0) == table.name()) {

@@ -24,7 +24,7 @@ pub enum SessionError {
         /// Its name.
         slot: String,
     },
-    /// The slot no longer has the log it needs.
+    /// The slot no longer has the log it needs, or has what cannot be read.
     #[error("the replication slot {slot} is lost")]
     Lost {
         /// Its name.
@@ -100,7 +100,8 @@ impl Session {
         let slot = self.slot.clone();
         match &error {
             PgWireError::Server(message) if message.contains("SQLSTATE 55006") => SessionError::Busy { slot },
-            // 55000: "can no longer get changes from replication slot"; 42704: it is not there.
+            // 55000: "can no longer get changes from replication slot"; 42704: it is not there, or the publication was not there at a
+            // moment that is still to be streamed.
             PgWireError::Server(message)
                 if message.contains("SQLSTATE 55000") || message.contains("SQLSTATE 42704") =>
             {
@@ -112,7 +113,8 @@ impl Session {
 
     /// The next event. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Result<ReplicationEvent, SessionError> {
-        self.client.recv().await?.ok_or(SessionError::Ended)
+        let event = self.client.recv().await.map_err(|error| self.refused(error))?;
+        event.ok_or(SessionError::Ended)
     }
 
     /// Tells Postgres that everything up to here is durable in the store.

@@ -22,6 +22,8 @@ pub(crate) struct Slot {
     pub(crate) active_pid: Option<i32>,
     /// Bytes of log that Postgres keeps for it.
     pub(crate) lag_bytes: i64,
+    /// From a commit to its confirmation, as its walsender measured it last; 0 when nothing was to be confirmed.
+    pub(crate) lag_ms: Option<f64>,
 }
 
 /// A slot stays in use.
@@ -43,7 +45,9 @@ pub(crate) async fn find(client: &Client, name: &str) -> Result<Option<Slot>, So
     let sql = "select confirmed_flush_lsn, active_pid,
             coalesce(wal_status, 'lost') = 'lost' or restart_lsn is null or plugin is distinct from 'pgoutput'
                 or database is distinct from current_database() or confirmed_flush_lsn is null,
-            coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn), 0)::bigint
+            coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn), 0)::bigint,
+            (select coalesce(extract(epoch from flush_lag) * 1000, 0)::double precision from pg_stat_replication
+                where pid = active_pid)
         from pg_replication_slots where slot_name = $1";
     let row = client.query_opt(sql, &[&name]).await?;
     Ok(row.map(|row| Slot {
@@ -51,6 +55,7 @@ pub(crate) async fn find(client: &Client, name: &str) -> Result<Option<Slot>, So
         active_pid: row.get(1),
         lost: row.get(2),
         lag_bytes: row.get(3),
+        lag_ms: row.get(4),
     }))
 }
 
@@ -71,6 +76,14 @@ pub(crate) async fn drop(client: &Client, name: &str) -> Result<(), DropSlotErro
             Err(error) => return Err(SourceError::from(error).into()),
         }
     }
+}
+
+/// Puts the slot `from`, which must be free, in the place of `to`: the log it keeps is never let go of.
+pub(crate) async fn succeed(client: &Client, from: &str, to: &str) -> Result<(), DropSlotError> {
+    drop(client, to).await?;
+    let sql = "select pg_copy_logical_replication_slot($1::text::name, $2::text::name)";
+    client.query_one(sql, &[&from, &to]).await.map_err(SourceError::from)?;
+    drop(client, from).await
 }
 
 fn is(error: &Error, state: &SqlState) -> bool {

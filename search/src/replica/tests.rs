@@ -175,6 +175,7 @@ fn nothing_older_is_ever_shown() {
     assert!(is_newer(Some((1, head(1, 5))), (1, head(2, 5))));
     assert!(!is_newer(Some((1, head(2, 5))), (1, head(2, 5))));
     assert!(!is_newer(Some((1, head(2, 5))), (1, head(3, 4))));
+    assert!(is_newer(Some((1, head(2, 5))), (1, head(1, 6))), "of a store that was emptied and filled again");
     assert!(!is_newer(Some((1, head(2, 5))), (2, head(9, 4))));
     assert!(is_newer(Some((1, head(2, 5))), (2, head(1, 5))));
 }
@@ -189,7 +190,7 @@ async fn availability_arrives_without_a_new_index() {
     publisher.point_alias().await;
     replica.wait_for(Lsn(10), PATIENCE).await.unwrap();
     let view = replica.current().unwrap();
-    let mut log = Log::open(rig.store.clone(), 1).await.unwrap();
+    let mut log = Log::create(rig.store.clone(), 1, 1, &[]).await.unwrap();
     log.append(&[Change { slot: 4, version: 1, seats_left: 0, price_min: None }], Durability::Visible).await.unwrap();
     let sold_out = || view.event(event(4).event_id, now()).unwrap().unwrap().seats_left == 0;
     while !sold_out() {

@@ -16,6 +16,7 @@ pub(crate) fn settings(database: &Database, data: &Path) -> indexer::Settings {
 
 /// A writer with its own connection and seed.
 pub(crate) struct Writes {
+    database: Database,
     client: Client,
     random: StdRng,
 }
@@ -89,7 +90,17 @@ impl Writes {
     pub(crate) async fn new(database: &Database, seed: u64) -> Self {
         let client = database.connect().await;
         client.batch_execute(PREPARE).await.unwrap();
-        Self { client, random: StdRng::seed_from_u64(seed) }
+        Self { database: database.clone(), client, random: StdRng::seed_from_u64(seed) }
+    }
+
+    /// Chooses from here on as this seed does.
+    pub(crate) fn begin_again(&mut self, seed: u64) {
+        self.random = StdRng::seed_from_u64(seed);
+    }
+
+    /// A new connection, where the last one broke.
+    pub(crate) async fn reconnect(&mut self) {
+        self.client = self.database.connect().await;
     }
 
     /// A few rows of every table.
