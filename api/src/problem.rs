@@ -6,7 +6,7 @@ use crate::account::PasswordError;
 use crate::payment::ProviderError;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use booking::{BuyError, ExtendError, Failure, ReleaseError, ReserveError, SeatsError};
+use booking::{BuyError, ExtendError, Failure, RefundError, ReleaseError, ReserveError, SeatsError};
 use search::BadParameter;
 use serde_json::{Map, Value, json};
 
@@ -215,6 +215,12 @@ fn no_such_event() -> Problem {
     Problem::not_found("no-such-event", "There is no such event")
 }
 
+/// 404: there is none, or none of theirs.
+#[must_use]
+pub fn no_such_order() -> Problem {
+    Problem::not_found("no-such-order", "There is no such order")
+}
+
 fn not_now() -> Problem {
     Problem::busy("this event cannot be served here at this moment; try again", 1)
 }
@@ -293,6 +299,24 @@ impl From<BuyError> for Problem {
             BuyError::InProgress => in_progress(),
             BuyError::Busy => not_now(),
             BuyError::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<RefundError> for Problem {
+    fn from(error: RefundError) -> Self {
+        let conflict = |name, title| Self::new(StatusCode::CONFLICT, name, title);
+        match error {
+            RefundError::NoSuchOrder => no_such_order(),
+            RefundError::NotPaid => conflict("not-paid", "Nothing was paid for this order"),
+            RefundError::NotAllowed { until } => {
+                conflict("not-refundable", "This event gives buyers no money back now").with("until", json!(until))
+            }
+            RefundError::TicketsGone { tickets } => conflict("tickets-gone", "A ticket was used or passed on")
+                .detail("only an order whose tickets are all yours and unused can be given back")
+                .with("tickets", json!(tickets)),
+            RefundError::Busy => not_now(),
+            RefundError::Failed(failure) => failure.into(),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod payments;
 mod read;
+mod refund;
 mod watch;
 
 use crate::clock::Clock;
@@ -298,7 +299,11 @@ pub(crate) fn reserve_error(refused: Refused) -> ReserveError {
             Refusal::LimitReached(limit) => ReserveError::LimitReached { limit },
             Refusal::NotOnSale { opens_at, closed } => ReserveError::NotOnSale { opens_at, closed },
             Refusal::KeyReused => ReserveError::KeyReused,
-            Refusal::NoHold | Refusal::UnknownPayment => ReserveError::Failed(mismatch()),
+            Refusal::NoHold
+            | Refusal::UnknownPayment
+            | Refusal::UnknownOrder
+            | Refusal::NotPaid
+            | Refusal::NotRefundable { .. } => ReserveError::Failed(mismatch()),
         },
     }
 }

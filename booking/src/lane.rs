@@ -8,13 +8,14 @@ pub(crate) mod bits;
 pub(crate) mod fact;
 pub(crate) mod house;
 mod purchase;
+mod refund;
 mod reserve;
 mod state;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use crate::digest::Digest;
-use crate::order::{OrderState, Report};
+use crate::order::{OrderState, RefundBy, Report};
 use crate::reservation::{Ask, Closed, HoldState};
 use fact::Fact;
 use jiff::Timestamp;
@@ -35,6 +36,8 @@ pub(crate) struct Terms {
     pub(crate) cancelled: bool,
     pub(crate) hold_ttl_s: i64,
     pub(crate) buyer_limit: u32,
+    /// Until when a buyer may ask for the money back, if at all.
+    pub(crate) refundable_until: Option<Timestamp>,
     pub(crate) currency: Currency,
     /// Tiers for sale and their price in minor units.
     pub(crate) prices: HashMap<TierNo, i64>,
@@ -58,6 +61,8 @@ pub(crate) enum Command {
     Release { buyer: UserId },
     /// Make an order of a hold.
     Buy { buyer: UserId, hold: Option<HoldId>, key: String },
+    /// Undo a sold order and give its money back.
+    Refund { order: OrderId, by: RefundBy },
     /// A provider's word on an attempt.
     Settle { order: OrderId, payment: PaymentId, report: Report },
     /// Nothing but the passing of time.
@@ -99,6 +104,9 @@ pub(crate) enum Refusal {
     KeyReused,
     NoHold,
     UnknownPayment,
+    UnknownOrder,
+    NotPaid,
+    NotRefundable { until: Option<Timestamp> },
 }
 
 /// Seats kept for a buyer.
@@ -210,6 +218,7 @@ impl Lane {
                 Ok(Done::Released(holds.len()))
             }
             Command::Buy { buyer, hold, key } => self.buy((*buyer, *hold, key), moment, facts),
+            Command::Refund { order, by } => self.refund(*order, *by, moment.now, facts),
             Command::Settle { order, payment, report } => self.settle((*order, *payment), report, moment, facts),
             Command::Wake => Ok(Done::Noted),
         }

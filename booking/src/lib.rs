@@ -23,8 +23,8 @@ pub use booking::{Booking, OpenError, Settings};
 pub use digest::Digest;
 pub use failure::Failure;
 pub use order::{
-    BuyError, Checkout, Effect, EffectTopic, InboxEntry, Order, OrderState, PaymentAttempt, PaymentState, Report,
-    ReportError, Ticket, TicketState,
+    BuyError, Checkout, Effect, EffectTopic, InboxEntry, Order, OrderState, PaymentAttempt, PaymentState,
+    RefundBy, RefundError, Report, ReportError, Ticket, TicketState,
 };
 pub use rehearsal::Rehearsal;
 pub use reservation::{

@@ -25,6 +25,9 @@ pub struct Order {
     pub currency: Currency,
     /// Until when it can be paid.
     pub expires_at: Timestamp,
+    /// Until when its buyer may ask for the money back; left out when only who sells may give it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refundable_until: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
     /// What it buys, in `seat_no` order.
@@ -188,6 +191,8 @@ pub enum Report {
     Captured,
     /// The reservation of money was let go, or the payment was abandoned.
     Voided,
+    /// The money that was taken went back.
+    Refunded,
 }
 
 /// The right to one seat.
@@ -272,6 +277,45 @@ pub enum ReportError {
     Busy,
     /// The database failed us.
     #[error("take in a payment report")]
+    Failed(#[from] Failure),
+}
+
+/// On whose word an order's money goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundBy {
+    /// Its buyer's: while the event allows it, and every ticket is still theirs and unused.
+    Buyer(UserId),
+    /// Of who sells, or of the provider itself: always.
+    Seller,
+}
+
+/// Why no money goes back.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RefundError {
+    /// There is no such order.
+    #[error("there is no such order")]
+    NoSuchOrder,
+    /// Nothing was paid, or not yet.
+    #[error("the order is not paid")]
+    NotPaid,
+    /// The event gives buyers no money back, or does no longer.
+    #[error("the event does not allow it")]
+    NotAllowed {
+        /// Until when it did.
+        until: Option<Timestamp>,
+    },
+    /// A ticket has let somebody in, or is another's by now.
+    #[error("a ticket was used or passed on")]
+    TicketsGone {
+        /// Which.
+        tickets: Vec<TicketId>,
+    },
+    /// The event's queue is full, or another process serves the event; try again in a second.
+    #[error("the event cannot be served now")]
+    Busy,
+    /// The database failed us.
+    #[error("give an order's money back")]
     Failed(#[from] Failure),
 }
 

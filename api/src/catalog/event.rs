@@ -2,7 +2,7 @@
 
 use super::event_record::{self as record, Fields, Locked};
 use super::{IfMatch, Written, is_instant};
-use crate::account::Role;
+use crate::account::{Account, Role};
 use crate::app::App;
 use crate::extract::{Id, Json};
 use crate::line::{Line, Patch, line, prose};
@@ -93,6 +93,11 @@ struct EventBody {
     /// Seats one buyer may have.
     #[garde(range(min = 1, max = 1000))]
     buyer_limit: Option<i32>,
+    /// Until when buyers may ask for their money back; `null` is never.
+    #[garde(inner(custom(is_instant)))]
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    refundable_until: Patch<Timestamp>,
 }
 
 /// A piece on the programme.
@@ -226,7 +231,7 @@ async fn change_by_path(
     apply(&app, &organizer, &if_match, event_id, body).await
 }
 
-/// Cancel an event; it stays, marked as cancelled, and takes no more reservations
+/// Cancel an event; it stays, marked as cancelled, takes no more reservations, and every order's money goes back
 #[utoipa::path(delete, path = "/event/{event_id}", tag = "catalog", params(("event_id" = EventId, Path)), responses(
     (status = 200, body = EventDocument), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody), (status = 412, body = ProblemBody)))]
@@ -274,6 +279,21 @@ fn refuse_boost(organizer: &Organizer, body: &EventBody) -> Result<(), Problem> 
     match body.boost {
         Some(_) if organizer.0.role != Role::Admin => Err(Problem::forbidden("only an admin may set boost")),
         _ => Ok(()),
+    }
+}
+
+/// Whether somebody may act for who sells an event: its organizer, or an admin.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn manages(app: &App, account: &Account, event_id: EventId) -> Result<bool, Problem> {
+    match account.role {
+        Role::Admin => Ok(true),
+        Role::Organizer => {
+            let mut db = app.pool.acquire().await?;
+            Ok(record::organizer(&mut db, event_id).await? == Some(account.user_id))
+        }
+        Role::Attendee => Ok(false),
     }
 }
 
@@ -327,6 +347,7 @@ fn new_fields(body: &EventBody) -> Result<Fields, Problem> {
         sale_closes_at: starts_at,
         hold_ttl_s: 600,
         buyer_limit: 8,
+        refundable_until: None,
     };
     overlay(body, &mut fields);
     Ok(fields)
@@ -362,6 +383,7 @@ fn overlay(body: &EventBody, fields: &mut Fields) {
     set(&mut fields.sale_closes_at, body.sale_closes_at.as_ref());
     set(&mut fields.hold_ttl_s, body.hold_ttl_s.as_ref());
     set(&mut fields.buyer_limit, body.buyer_limit.as_ref());
+    fields.refundable_until = body.refundable_until.clone().over(fields.refundable_until);
 }
 
 /// Checks what needs more than one field, and takes the capacity from the plan; gives the plan where plan or prices change.

@@ -28,6 +28,7 @@ pub(super) struct Fields {
     pub(super) sale_closes_at: Timestamp,
     pub(super) hold_ttl_s: i32,
     pub(super) buyer_limit: i32,
+    pub(super) refundable_until: Option<Timestamp>,
 }
 
 /// An event locked for its change.
@@ -56,7 +57,8 @@ fn status_text(status: Status) -> &'static str {
 pub(super) async fn lock(db: &mut PgConnection, event_id: EventId) -> Result<Option<Locked>, sqlx::Error> {
     let row = sqlx::query!(
         "select organizer_id, version, title, description, venue_id, genres, works, image, boost, status, starts_at, ends_at,
-            date_tba, layout_hash, capacity, currency, sale_opens_at, sale_closes_at, hold_ttl_s, buyer_limit
+            date_tba, layout_hash, capacity, currency, sale_opens_at, sale_closes_at, hold_ttl_s, buyer_limit,
+            refundable_until
          from event where event_id = $1 for no key update",
         event_id.0
     );
@@ -82,8 +84,15 @@ pub(super) async fn lock(db: &mut PgConnection, event_id: EventId) -> Result<Opt
             sale_closes_at: row.sale_closes_at.to_jiff(),
             hold_ttl_s: row.hold_ttl_s,
             buyer_limit: row.buyer_limit,
+            refundable_until: row.refundable_until.map(jiff_sqlx::Timestamp::to_jiff),
         },
     }))
+}
+
+/// Who sells an event.
+pub(super) async fn organizer(db: &mut PgConnection, event_id: EventId) -> Result<Option<UserId>, sqlx::Error> {
+    let row = sqlx::query_scalar!("select organizer_id from event where event_id = $1", event_id.0);
+    Ok(row.fetch_optional(db).await?.map(UserId))
 }
 
 pub(super) async fn insert(
@@ -95,8 +104,8 @@ pub(super) async fn insert(
     let statement = sqlx::query!(
         "insert into event (event_id, organizer_id, title, description, venue_id, genres, works, image, status, starts_at,
             ends_at, layout_hash, capacity, currency, sale_opens_at, sale_closes_at, hold_ttl_s, buyer_limit,
-            date_tba, boost)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+            date_tba, boost, refundable_until)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
         event_id.0,
         organizer_id.0,
         fields.title,
@@ -116,7 +125,8 @@ pub(super) async fn insert(
         fields.hold_ttl_s,
         fields.buyer_limit,
         fields.date_tba,
-        fields.boost
+        fields.boost,
+        fields.refundable_until.map(jiff_sqlx::ToSqlx::to_sqlx) as _
     );
     statement.execute(db).await?;
     Ok(())
@@ -132,7 +142,8 @@ pub(super) async fn update(
     let statement = sqlx::query!(
         "update event set title = $3, description = $4, venue_id = $5, genres = $6, works = $7, image = $8, status = $9,
             starts_at = $10, ends_at = $11, layout_hash = $12, capacity = $13, currency = $14, sale_opens_at = $15,
-            sale_closes_at = $16, hold_ttl_s = $17, buyer_limit = $18, date_tba = $19, boost = $20, version = $2 + 1, updated_at = now()
+            sale_closes_at = $16, hold_ttl_s = $17, buyer_limit = $18, date_tba = $19, boost = $20,
+            refundable_until = $21, version = $2 + 1, updated_at = now()
          where event_id = $1 and version = $2",
         event_id.0,
         version,
@@ -153,7 +164,8 @@ pub(super) async fn update(
         fields.hold_ttl_s,
         fields.buyer_limit,
         fields.date_tba,
-        fields.boost
+        fields.boost,
+        fields.refundable_until.map(jiff_sqlx::ToSqlx::to_sqlx) as _
     );
     match statement.execute(db).await?.rows_affected() {
         1 => Ok(()),

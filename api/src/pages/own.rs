@@ -68,7 +68,9 @@ pub(super) async fn order(
     let order = app.booking()?.order(order_id).await?.filter(|order| order.user_id == session.user_id);
     let order = order.ok_or_else(|| Problem::not_found("no-such-order", "There is no such order"))?;
     let event = event(&app, order.event_id).await?;
+    let can_refund = order.refundable_until.is_some_and(|until| until > jiff::Timestamp::now());
     let values = context! {
+        can_refund,
         attempt => order.attempts.last().map(shown),
         event => shown(&event),
         order => shown(&order),

@@ -149,7 +149,8 @@ pub(super) fn report(state: &str, reason: Option<String>) -> Option<Report> {
     match state {
         "authorized" => Some(Report::Authorized),
         "declined" => Some(Report::Declined { reason: reason.unwrap_or_else(|| "declined".to_owned()) }),
-        "captured" | "refunded" => Some(Report::Captured),
+        "captured" => Some(Report::Captured),
+        "refunded" => Some(Report::Refunded),
         "voided" => Some(Report::Voided),
         _ => None,
     }

@@ -1,11 +1,12 @@
-//! Finishes payments: deals with stored webhooks, carries out the outbox, asks about payments that went silent.
+//! Finishes payments: deals with stored webhooks, carries out the outbox, asks about payments that went silent, undoes the orders of
+//! cancelled events.
 //!
 //! Everything here may be repeated: reports are idempotent, the outbox's keys act once. One step's failure leaves the rest going.
 
 use super::provider::{Act, ProviderError, report};
 use super::webhook::Message;
 use crate::app::App;
-use booking::{Booking, Effect, EffectTopic, Failure, InboxEntry, PaymentAttempt, Report, ReportError};
+use booking::{Booking, Effect, EffectTopic, Failure, InboxEntry, PaymentAttempt, RefundError, Report, ReportError};
 use futures::{StreamExt as _, stream};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -18,6 +19,8 @@ const AT_ONCE: usize = 16;
 const IDLE_MS: u64 = 500;
 /// How often silent payments are looked for, and how long one must have been silent.
 const POLL_S: u32 = 5;
+/// Batches of a cancelled event's orders undone at a look: webhooks and effects have their turn in between.
+const UNDONE_BATCHES_MAX: usize = 16;
 
 #[derive(Debug, thiserror::Error)]
 enum StepError {
@@ -27,6 +30,8 @@ enum StepError {
     Report(#[from] ReportError),
     #[error("tell the provider")]
     Provider(#[from] ProviderError),
+    #[error("undo the orders of a cancelled event")]
+    Refund(#[from] RefundError),
     #[error("read a stored webhook")]
     Message(#[from] serde_json::Error),
 }
@@ -47,6 +52,7 @@ pub async fn run(app: App, booking: Booking) {
         if polled.elapsed() >= Duration::from_secs(POLL_S.into()) {
             polled = Instant::now();
             note("poll", Box::pin(poll(&app, &booking)).await);
+            note("cancelled events", Box::pin(undo_cancelled(&app, &booking)).await);
         }
     }
 }
@@ -108,14 +114,26 @@ async fn carry_out(app: &App, booking: &Booking, effect: &Effect) -> Result<(), 
         // Never opened at the provider: there is nothing there to let go.
         return Ok(());
     };
-    let (act, outcome) = match effect.topic {
-        EffectTopic::Capture => (Act::Capture, Some(Report::Captured)),
-        EffectTopic::Void => (Act::Void, Some(Report::Voided)),
-        EffectTopic::Refund => (Act::Refund, None),
+    let (act, report) = match effect.topic {
+        EffectTopic::Capture => (Act::Capture, Report::Captured),
+        EffectTopic::Void => (Act::Void, Report::Voided),
+        EffectTopic::Refund => (Act::Refund, Report::Refunded),
     };
     app.provider.act(act, provider_ref, &effect.dedup).await?;
-    if let Some(report) = outcome {
-        booking.payment_reported(&effect.payment.provider, provider_ref, report).await?;
+    booking.payment_reported(&effect.payment.provider, provider_ref, report).await?;
+    Ok(())
+}
+
+/// What it undoes waits in the outbox.
+async fn undo_cancelled(app: &App, booking: &Booking) -> Result<(), StepError> {
+    for _ in 0..UNDONE_BATCHES_MAX {
+        let undone = booking.refund_cancelled(BATCH).await?;
+        if undone > 0 {
+            app.payments_due.notify_one();
+        }
+        if i64::try_from(undone).is_ok_and(|undone| undone < BATCH) {
+            break;
+        }
     }
     Ok(())
 }

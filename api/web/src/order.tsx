@@ -40,24 +40,34 @@ function start(): void {
     render(<Clock expiresAt={expires} lifetimeS={Number(ttl)} over={() => void look(LOOK_MS)} />, place);
   }
   // A declined attempt waits for the buyer; everything else on the way to tickets moves by itself.
-  const waiting = (state === 'pending' && attempt !== 'declined') || state === 'authorized';
+  const waiting = (state === 'pending' && attempt !== 'declined') || state === 'authorized' || state === 'refunding';
   if (waiting) void look(LOOK_MS);
 
   const again = document.getElementById('again');
   const failed = document.getElementById('failed');
   const key = attemptKey();
-  again?.addEventListener('click', async () => {
-    again.setAttribute('disabled', '');
-    try {
-      const checkout = await buy(event, reserve || undefined, key);
-      location.assign(checkout.portal_url ?? `/orders/${checkout.order_id}`);
-    } catch (error) {
-      again.removeAttribute('disabled');
-      if (failed) {
-        failed.hidden = false;
-        failed.textContent = sentence(error);
+  const onPress = (button: HTMLElement | null, act: () => Promise<void>) =>
+    button?.addEventListener('click', async () => {
+      button.setAttribute('disabled', '');
+      try {
+        await act();
+      } catch (error) {
+        if (failed) {
+          failed.hidden = false;
+          failed.textContent = sentence(error);
+        }
+      } finally {
+        button.removeAttribute('disabled');
       }
-    }
+    });
+  onPress(again, async () => {
+    const checkout = await buy(event, reserve || undefined, key);
+    location.assign(checkout.portal_url ?? `/orders/${checkout.order_id}`);
+  });
+  onPress(document.getElementById('refund'), async () => {
+    if (!confirm('Give all tickets of this order back? Their codes stop working at once.')) return;
+    await call(`/order/${order}/refund`, { method: 'POST' });
+    location.reload();
   });
 }
 

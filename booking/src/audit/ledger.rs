@@ -22,7 +22,7 @@ pub(crate) struct Ledger {
     orders: HashMap<OrderId, Order>,
     order_of: HashMap<HoldId, OrderId>,
     payments: HashMap<PaymentId, Payment>,
-    tickets: HashMap<TicketId, (SeatNo, OrderId)>,
+    tickets: HashMap<TicketId, Ticket>,
 }
 
 #[derive(Debug)]
@@ -45,6 +45,13 @@ struct Hold {
     expires_at: Timestamp,
     extended: bool,
     state: HoldState,
+}
+
+#[derive(Debug)]
+struct Ticket {
+    seat: SeatNo,
+    order: OrderId,
+    live: bool,
 }
 
 #[derive(Debug)]
@@ -175,8 +182,54 @@ impl Ledger {
                 let from = [AttemptState::Created, AttemptState::Declined, AttemptState::Voiding];
                 self.attempt((*order, *payment), AttemptState::Voided, &from)
             }
-            Fact::Held { .. } | Fact::Extended { .. } | Fact::Released { .. } | Fact::Expired { .. } => Ok(()),
+            _ => self.follow_refund(fact),
         }
+    }
+
+    fn follow_refund(&mut self, fact: &Fact) -> Result<(), Why> {
+        match fact {
+            Fact::Undone { order, buyer, seats, .. } => {
+                self.step(*order, OrderState::Refunding)?;
+                self.undo(*order, (*buyer, seats))
+            }
+            Fact::Taken { order, payment } => {
+                self.is_refunding(*order)?;
+                self.attempt((*order, *payment), AttemptState::Captured, &[AttemptState::Capturing])
+            }
+            Fact::AskedBack { order, payment } => {
+                self.is_refunding(*order)?;
+                self.attempt((*order, *payment), AttemptState::Captured, &[AttemptState::Captured])
+            }
+            Fact::Refunded { order, payment } => {
+                self.step(*order, OrderState::Refunded)?;
+                self.attempt((*order, *payment), AttemptState::Captured, &[AttemptState::Captured])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_refunding(&self, order: OrderId) -> Result<(), Why> {
+        match self.orders.get(&order) {
+            Some(order) if order.state == OrderState::Refunding => Ok(()),
+            Some(_) | None => Err("no refund of the order is under way"),
+        }
+    }
+
+    /// A sold order's seats are nobody's, its tickets dead.
+    fn undo(&mut self, order: OrderId, of: (UserId, &[SeatNo])) -> Result<(), Why> {
+        let sold = self.orders.get(&order).and_then(|order| self.holds.get(&order.hold));
+        if sold.is_none_or(|hold| (hold.buyer, hold.seats.as_slice()) != of || hold.state != HoldState::Sold) {
+            return Err("an order goes back as it was sold, all of it");
+        }
+        for seat in of.1 {
+            if self.seats.remove(seat).and_then(|claim| claim.order) != Some(order) {
+                return Err("a seat of it was not the order's");
+            }
+        }
+        for ticket in self.tickets.values_mut().filter(|ticket| ticket.order == order) {
+            ticket.live = false;
+        }
+        Ok(())
     }
 
     fn live(&mut self, hold: HoldId) -> Result<&mut Hold, Why> {
@@ -224,7 +277,7 @@ impl Ledger {
             if let Some(claim) = self.seats.get_mut(seat) {
                 (claim.order, claim.seq) = (Some(order), seq);
             }
-            if self.tickets.insert(*ticket, (*seat, order)).is_some() {
+            if self.tickets.insert(*ticket, Ticket { seat: *seat, order, live: true }).is_some() {
                 return Err("the ticket was issued before");
             }
         }
@@ -325,9 +378,12 @@ impl Ledger {
             payments.add(id, columns);
         }
         let mut tickets = Sheet::new("ticket");
-        for (id, (seat, order)) in &self.tickets {
-            let columns =
-                vec![("seat_no", seat.to_string()), ("order_id", order.to_string()), ("live", true.to_string())];
+        for (id, ticket) in &self.tickets {
+            let columns = vec![
+                ("seat_no", ticket.seat.to_string()),
+                ("order_id", ticket.order.to_string()),
+                ("live", ticket.live.to_string()),
+            ];
             tickets.add(id, columns);
         }
         [holds, claims, orders, payments, tickets, self.quotas()]

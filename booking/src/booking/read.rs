@@ -55,6 +55,7 @@ impl Booking {
             total: row.total,
             currency: row.currency,
             expires_at: row.expires_at,
+            refundable_until: row.refundable_until,
             created_at: row.created_at,
             seats: describe(&house, &row.seat_nos, &row.prices),
             attempts,

@@ -2,6 +2,7 @@
 //! follow from facts alone too, so each says all that its rows need.
 
 use crate::digest::Digest;
+use crate::order::RefundBy;
 use jiff::Timestamp;
 use model::{HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,14 @@ pub(crate) enum Fact {
     Captured { order: OrderId, payment: PaymentId },
     /// The money of an attempt is no longer reserved.
     Dropped { order: OrderId, payment: PaymentId },
+    /// A sold order is undone: its tickets are void, its seats free, its money is on the way back.
+    Undone { order: OrderId, buyer: UserId, seats: Vec<SeatNo>, by: RefundBy },
+    /// The money of an order that is undone came in after all.
+    Taken { order: OrderId, payment: PaymentId },
+    /// The provider is to give the money back.
+    AskedBack { order: OrderId, payment: PaymentId },
+    /// The money is back.
+    Refunded { order: OrderId, payment: PaymentId },
 }
 
 impl Fact {
@@ -66,7 +75,8 @@ impl Fact {
             | Self::Released { seats, .. }
             | Self::Expired { seats, .. }
             | Self::Reclaimed { seats, .. }
-            | Self::Sold { seats, .. } => seats,
+            | Self::Sold { seats, .. }
+            | Self::Undone { seats, .. } => seats,
             _ => &[],
         }
     }

@@ -78,10 +78,16 @@ impl Lane {
             (AttemptState::Created, Report::Declined { reason }) => {
                 self.enact(Fact::Declined { order, payment, reason: reason.clone() }, facts);
             }
-            (AttemptState::Created | AttemptState::Declined | AttemptState::Voiding, Report::Voided) => {
+            (
+                AttemptState::Created | AttemptState::Declined | AttemptState::Voiding,
+                Report::Voided | Report::Refunded,
+            ) => {
                 self.enact(Fact::Dropped { order, payment }, facts);
             }
-            (AttemptState::Capturing, Report::Captured) => self.enact(Fact::Captured { order, payment }, facts),
+            (AttemptState::Capturing, Report::Captured) => self.captured(order, payment, facts),
+            (AttemptState::Capturing | AttemptState::Captured, Report::Refunded) => {
+                self.refunded(order, payment, facts);
+            }
             // Said before, or overtaken.
             _ => {}
         }

@@ -176,6 +176,13 @@ impl Lane {
                 self.attempt(*order, *payment, AttemptState::Captured);
                 self.step(*order, OrderState::Captured);
             }
+            Fact::Undone { order, buyer, seats, .. } => {
+                self.step(*order, OrderState::Refunding);
+                self.take_back(*buyer, seats);
+            }
+            Fact::Taken { order, payment } => self.attempt(*order, *payment, AttemptState::Captured),
+            Fact::AskedBack { .. } => {}
+            Fact::Refunded { order, .. } => self.step(*order, OrderState::Refunded),
         }
     }
 
@@ -216,6 +223,15 @@ impl Lane {
         if let Some(order) = self.orders.get_mut(&order) {
             order.hold = sold;
         }
+    }
+
+    /// A buyer's sold seats are free again.
+    fn take_back(&mut self, buyer: UserId, seats: &[SeatNo]) {
+        for seat in seats {
+            self.set_free(*seat);
+        }
+        let buyer = self.buyers.entry(buyer).or_default();
+        buyer.seats = buyer.seats.saturating_sub(u32::try_from(seats.len()).unwrap_or(u32::MAX));
     }
 
     fn step(&mut self, order: OrderId, state: OrderState) {

@@ -2,6 +2,7 @@
 
 mod best;
 mod machine;
+mod refund;
 
 use super::fact::Fact;
 use super::house::House;
@@ -65,6 +66,7 @@ pub(crate) fn terms() -> Terms {
         cancelled: false,
         hold_ttl_s: 100,
         buyer_limit: 4,
+        refundable_until: Some(at(5_000)),
         currency: "USD".parse().unwrap(),
         prices: HashMap::from([(0, 50), (1, 30)]),
     }

@@ -205,7 +205,9 @@ impl LoadedLane {
         let Desk { lane, recall } = &self.desk;
         for Queued { command, .. } in queue {
             match command {
-                Command::Settle { order, .. } if lane.order(*order).is_none() => orders.push(order.0),
+                Command::Settle { order, .. } | Command::Refund { order, .. } if lane.order(*order).is_none() => {
+                    orders.push(order.0);
+                }
                 Command::Buy { hold, buyer, key } => {
                     let unknown = |hold: &HoldId| lane.hold(*hold).is_none() && lane.order_of(*hold).is_none();
                     holds.extend(hold.filter(unknown).map(|hold| hold.0));

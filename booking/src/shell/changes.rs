@@ -5,7 +5,7 @@
 use crate::digest::Digest;
 use crate::lane::AttemptState;
 use crate::lane::fact::Fact;
-use crate::order::{EffectTopic, OrderState};
+use crate::order::{EffectTopic, OrderState, RefundBy};
 use crate::reservation::HoldState;
 use jiff::Timestamp;
 use model::{HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
@@ -21,6 +21,9 @@ pub(super) struct Changes {
     pub(super) order_steps: BTreeMap<OrderStep, BTreeSet<OrderId>>,
     pub(super) payments_new: BTreeMap<PaymentId, NewPayment>,
     pub(super) payment_steps: BTreeMap<PaymentStep, BTreeMap<PaymentId, Option<String>>>,
+    /// Orders sold before the batch and undone in it.
+    pub(super) undone: BTreeMap<OrderId, Undone>,
+    pub(super) refunded: BTreeSet<PaymentId>,
     pub(super) tickets: Vec<NewTicket>,
     pub(super) effects: BTreeMap<PaymentId, EffectTopic>,
     pub(super) buyers: BTreeSet<UserId>,
@@ -54,6 +57,17 @@ pub(super) struct ClaimChange {
     pub(super) inserted: Option<NewClaim>,
     /// The claim that was there before the batch is sold.
     pub(super) sold: Option<(HoldId, OrderId)>,
+    /// The claim that was sold before the batch goes.
+    pub(super) freed: Option<OrderId>,
+}
+
+/// An order's tickets die.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Undone {
+    /// How many.
+    pub(super) tickets: usize,
+    /// Only if each is still this one's, and unused.
+    pub(super) only_of: Option<UserId>,
 }
 
 /// A claim made in this batch.
@@ -79,6 +93,8 @@ pub(super) struct NewTicket {
     pub(super) seat: SeatNo,
     pub(super) order: OrderId,
     pub(super) holder: UserId,
+    /// Undone in the batch that made it.
+    pub(super) void: bool,
 }
 
 /// Steps of an order, in an order in which one batch can take several of them.
@@ -89,6 +105,8 @@ pub(super) enum OrderStep {
     Confirmed,
     Voided,
     Captured,
+    Refunding,
+    Refunded,
 }
 
 impl OrderStep {
@@ -99,6 +117,8 @@ impl OrderStep {
             Self::Confirmed => OrderState::Confirmed,
             Self::Voided => OrderState::Voided,
             Self::Captured => OrderState::Captured,
+            Self::Refunding => OrderState::Refunding,
+            Self::Refunded => OrderState::Refunded,
         }
     }
 }
@@ -196,6 +216,15 @@ impl Changes {
                 self.effects.remove(payment);
             }
             Fact::Dropped { payment, .. } => self.payment(PaymentStep::Voided, *payment),
+            Fact::Undone { order, buyer, seats, by } => self.undo((*order, *buyer), seats, *by),
+            Fact::Taken { payment, .. } => self.payment(PaymentStep::Captured, *payment),
+            Fact::AskedBack { payment, .. } => {
+                self.effects.insert(*payment, EffectTopic::Refund);
+            }
+            Fact::Refunded { order, payment } => {
+                self.order(OrderStep::Refunded, *order);
+                self.refunded.insert(*payment);
+            }
         }
     }
 
@@ -241,7 +270,88 @@ impl Changes {
                 Some(claim) => claim.order = Some(order),
                 None => change.sold = Some((hold, order)),
             }
-            self.tickets.push(NewTicket { ticket: *ticket, seat: *seat, order, holder });
+            self.tickets.push(NewTicket { ticket: *ticket, seat: *seat, order, holder, void: false });
         }
+    }
+
+    fn undo(&mut self, (order, buyer): (OrderId, UserId), seats: &[SeatNo], by: RefundBy) {
+        self.buyers.insert(buyer);
+        if self.order_steps.get(&OrderStep::Confirmed).is_some_and(|sold| sold.contains(&order)) {
+            return self.undo_new(order, seats);
+        }
+        // Straight from confirmed: a batch takes each step once, and this one before the claims go.
+        if let Some(captured) = self.order_steps.get_mut(&OrderStep::Captured) {
+            captured.remove(&order);
+        }
+        let only_of = match by {
+            RefundBy::Buyer(buyer) => Some(buyer),
+            RefundBy::Seller => None,
+        };
+        self.undone.insert(order, Undone { tickets: seats.len(), only_of });
+        for seat in seats {
+            self.claims.entry(*seat).or_default().freed = Some(order);
+        }
+    }
+
+    /// Sold and undone in one batch: its claims never were, its tickets are born void.
+    fn undo_new(&mut self, order: OrderId, seats: &[SeatNo]) {
+        self.order(OrderStep::Refunding, order);
+        for ticket in self.tickets.iter_mut().filter(|ticket| ticket.order == order) {
+            ticket.void = true;
+        }
+        for seat in seats {
+            let change = self.claims.entry(*seat).or_default();
+            if change.inserted.take().is_none() {
+                change.deleted = change.sold.take().map(|(hold, _)| hold);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sold_and_undone_in_one_batch_claims_nothing() {
+        let (order, payment, hold) = (OrderId::new(), PaymentId::new(), HoldId::new());
+        let (buyer, seats) = (UserId::new(), vec![3, 4]);
+        let tickets = vec![TicketId::new(), TicketId::new()];
+        let sold = Fact::Sold { order, payment, hold, buyer, seats: seats.clone(), tickets };
+        let undone = Fact::Undone { order, buyer, seats: seats.clone(), by: RefundBy::Seller };
+        let held_before = Changes::of(&[sold.clone(), undone.clone()]);
+        let gone = ClaimChange { deleted: Some(hold), ..ClaimChange::default() };
+        assert!(held_before.claims.len() == 2 && held_before.claims.values().all(|change| *change == gone));
+        assert!(held_before.tickets.iter().all(|ticket| ticket.void));
+        let reclaimed = Fact::Reclaimed { order, hold, buyer, seats, prices: vec![5, 5] };
+        let all_new = Changes::of(&[reclaimed, sold, undone]);
+        assert_eq!(all_new.claims, BTreeMap::new());
+        assert!(all_new.undone.is_empty() && all_new.order_steps[&OrderStep::Refunding].contains(&order));
+    }
+
+    #[test]
+    fn what_was_sold_before_is_freed_and_may_be_claimed_anew() {
+        let (order, payment, hold, buyer) = (OrderId::new(), PaymentId::new(), HoldId::new(), UserId::new());
+        let facts = [
+            Fact::Captured { order, payment },
+            Fact::Undone { order, buyer, seats: vec![3], by: RefundBy::Buyer(buyer) },
+            Fact::AskedBack { order, payment },
+            Fact::Held {
+                hold,
+                buyer,
+                key: "k".into(),
+                request: Digest([0; 32]),
+                seats: vec![3],
+                prices: vec![5],
+                expires_at: Timestamp::UNIX_EPOCH,
+            },
+        ];
+        let changes = Changes::of(&facts);
+        let claim = NewClaim { hold, price: 5, order: None };
+        let change = ClaimChange { freed: Some(order), inserted: Some(claim), ..ClaimChange::default() };
+        assert_eq!(changes.claims, BTreeMap::from([(3, change)]));
+        assert!(changes.order_steps[&OrderStep::Captured].is_empty(), "straight from confirmed");
+        assert_eq!(changes.undone[&order].only_of, Some(buyer));
+        assert_eq!(changes.effects, BTreeMap::from([(payment, EffectTopic::Refund)]));
     }
 }

@@ -154,6 +154,7 @@ impl Source<'_> {
             cancelled: row.try_get::<_, &str>(8)? == "cancelled",
             hold_ttl_s: row.try_get::<_, i32>(6)?.into(),
             buyer_limit: u32::try_from(row.try_get::<_, i32>(7)?).unwrap_or_default(),
+            refundable_until: row.try_get(9)?,
             currency: row.try_get::<_, &str>(3)?.parse().map_err(Failure::new)?,
             prices,
         };

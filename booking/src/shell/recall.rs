@@ -32,7 +32,11 @@ pub(super) fn keyed(command: &Command) -> Option<(UserId, &str, Asked)> {
     match command {
         Command::Reserve { buyer, key, request, .. } => Some((*buyer, key, Asked::Reserve(*request))),
         Command::Buy { buyer, key, .. } => Some((*buyer, key, Asked::Buy)),
-        Command::Extend { .. } | Command::Release { .. } | Command::Settle { .. } | Command::Wake => None,
+        Command::Extend { .. }
+        | Command::Release { .. }
+        | Command::Refund { .. }
+        | Command::Settle { .. }
+        | Command::Wake => None,
     }
 }
 

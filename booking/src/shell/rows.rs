@@ -72,6 +72,7 @@ pub(super) struct ClaimRows {
     pub(super) deleted: (Vec<i32>, Vec<Uuid>),
     pub(super) inserted: NewClaimRows,
     pub(super) sold: (Vec<i32>, Vec<Uuid>, Vec<Uuid>),
+    pub(super) freed: (Vec<i32>, Vec<Uuid>),
 }
 
 /// New rows of `claim`.
@@ -115,6 +116,10 @@ impl ClaimRows {
                 rows.sold.0.push(seat_no);
                 rows.sold.1.push(hold.0);
                 rows.sold.2.push(order.0);
+            }
+            if let Some(order) = change.freed {
+                rows.freed.0.push(seat_no);
+                rows.freed.1.push(order.0);
             }
             if let Some(new) = &change.inserted {
                 let tier = house.tiers.get(*seat as usize).copied().unwrap_or_default();

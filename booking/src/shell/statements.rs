@@ -54,9 +54,12 @@ statements! {
     claim_sell: "update claim c set kind = 1, order_id = u.order_id, seq = $2
         from unnest($3::integer[], $4::uuid[], $5::uuid[]) as u (seat_no, hold_id, order_id)
         where c.event_id = $1 and c.seat_no = u.seat_no and c.hold_id = u.hold_id and c.kind = 0";
+    claim_free: "delete from claim c using unnest($2::integer[], $3::uuid[]) as u (seat_no, order_id)
+        where c.event_id = $1 and c.seat_no = u.seat_no and c.order_id = u.order_id and c.kind = 1";
     order_step: "update orders o set state = $3::text, updated_at = clock_timestamp()
         where o.event_id = $1 and o.order_id = any($2) and (o.state, $3::text) in (('pending', 'authorized'), ('pending', 'expired'),
-            ('expired', 'authorized'), ('authorized', 'confirmed'), ('authorized', 'voided'), ('confirmed', 'captured'))";
+            ('expired', 'authorized'), ('authorized', 'confirmed'), ('authorized', 'voided'), ('confirmed', 'captured'),
+            ('confirmed', 'refunding'), ('captured', 'refunding'), ('refunding', 'refunded'))";
     payment_insert: "insert into payment (event_id, payment_id, order_id, provider, amount, idem_key)
         select $1, u.payment_id, u.order_id, 'sandbox', u.amount, u.idem_key
         from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[]) as u (payment_id, order_id, amount, idem_key)";
@@ -65,10 +68,16 @@ statements! {
         where p.event_id = $1 and p.payment_id = u.payment_id and (p.state, $4::text) in (('created', 'authorized'),
             ('created', 'declined'), ('created', 'voided'), ('declined', 'authorized'), ('declined', 'voided'),
             ('authorized', 'capturing'), ('authorized', 'voiding'), ('capturing', 'captured'), ('voiding', 'voided'))";
-    ticket_insert: "insert into ticket (event_id, ticket_id, seat_no, order_id, holder, code)
-        select $1, u.ticket_id, u.seat_no, u.order_id, u.holder, u.code
-        from unnest($2::uuid[], $3::integer[], $4::uuid[], $5::uuid[], $6::text[])
-            as u (ticket_id, seat_no, order_id, holder, code)";
+    payment_refund: "update payment p set refunded = p.amount, updated_at = clock_timestamp()
+        where p.event_id = $1 and p.payment_id = any($2) and p.state = 'captured' and p.refunded = 0";
+    ticket_insert: "insert into ticket (event_id, ticket_id, seat_no, order_id, holder, code, state)
+        select $1, u.ticket_id, u.seat_no, u.order_id, u.holder, u.code, u.state
+        from unnest($2::uuid[], $3::integer[], $4::uuid[], $5::uuid[], $6::text[], $7::text[])
+            as u (ticket_id, seat_no, order_id, holder, code, state)";
+    /// A ticket that was used or passed on stops its buyer's refund: then fewer rows are touched than should be.
+    ticket_void: "update ticket t set state = 'void' from unnest($2::uuid[], $3::uuid[]) as u (order_id, only_of)
+        where t.event_id = $1 and t.order_id = u.order_id and t.state <> 'void'
+            and (u.only_of is null or (t.state = 'valid' and t.holder = u.only_of))";
     outbox_insert: "insert into outbox (event_id, topic, dedup, payment_id)
         select $1, u.topic, u.topic || ':' || u.payment_id, u.payment_id
         from unnest($2::text[], $3::uuid[]) as u (topic, payment_id)";
@@ -95,7 +104,8 @@ statements! {
     lease_end: "delete from lane_owner where owner = $1";
     event_exists: "select from event where event_id = $1";
     lane_look: "select epoch, seq, terms from lane where event_id = $1";
-    event_terms: "select slot, layout_hash, capacity, currency, sale_opens_at, sale_closes_at, hold_ttl_s, buyer_limit, status
+    event_terms: "select slot, layout_hash, capacity, currency, sale_opens_at, sale_closes_at, hold_ttl_s, buyer_limit, status,
+            refundable_until
         from event where event_id = $1";
     event_tiers: "select tier, price from event_tier where event_id = $1";
     layout_plan: "select plan from layout where layout_hash = $1";

@@ -9,6 +9,7 @@ use super::rows::{ClaimRows, HoldRows, write_code};
 use crate::digest::Digest;
 use crate::lane::Lane;
 use crate::lane::fact::Fact;
+use crate::order::OrderState;
 use crate::reservation::HoldState;
 use futures::future::{BoxFuture, FutureExt, try_join_all};
 use jiff::Timestamp;
@@ -62,6 +63,7 @@ pub(super) async fn write(
         batch.log(place, &next, &payload);
         batch.holds(&changes, lane, next.seq);
         batch.orders(&changes, lane);
+        batch.undo(&changes);
         batch.claims(&changes, lane, next.seq);
         batch.steps(&changes);
         batch.counts(&changes, lane, next.version());
@@ -174,10 +176,23 @@ impl<'a> Batch<'a> {
         self.push(&statements.payment_insert, count, parameters);
     }
 
+    /// Orders sold before the batch: their tickets die before the claims they stand on go.
+    fn undo(&mut self, changes: &Changes) {
+        let statements = &self.connection.statements;
+        let orders: Vec<Uuid> = changes.undone.keys().map(|order| order.0).collect();
+        let only_of: Vec<Option<Uuid>> =
+            changes.undone.values().map(|undone| undone.only_of.map(|user| user.0)).collect();
+        let tickets = changes.undone.values().map(|undone| undone.tickets).sum();
+        let parameters: Parameters = vec![Box::new(orders.clone()), Box::new(OrderState::Refunding.as_str())];
+        self.push(&statements.order_step, orders.len(), parameters);
+        self.push(&statements.ticket_void, tickets, vec![Box::new(orders), Box::new(only_of)]);
+    }
+
     fn claims(&mut self, changes: &Changes, lane: &Lane, seq: i64) {
         let statements = &self.connection.statements;
         let rows = ClaimRows::of(&changes.claims, lane.house());
         let (deleted, inserted, sold) = (rows.deleted.0.len(), rows.inserted.len(), rows.sold.0.len());
+        self.push(&statements.claim_free, rows.freed.0.len(), vec![Box::new(rows.freed.0), Box::new(rows.freed.1)]);
         self.push(&statements.claim_delete, deleted, vec![Box::new(rows.deleted.0), Box::new(rows.deleted.1)]);
         let capacity = i32::try_from(lane.house().capacity()).unwrap_or(i32::MAX);
         self.push(&statements.claim_insert, inserted, rows.inserted.parameters(capacity, seq));
@@ -198,18 +213,25 @@ impl<'a> Batch<'a> {
             let parameters: Parameters = vec![Box::new(ids), Box::new(reasons), Box::new(step.as_str())];
             self.push(&statements.payment_step, payments.len(), parameters);
         }
+        let refunded: Vec<Uuid> = changes.refunded.iter().map(|PaymentId(id)| *id).collect();
+        self.push(&statements.payment_refund, refunded.len(), vec![Box::new(refunded)]);
+        self.tickets(changes);
+        let topics: Vec<&'static str> = changes.effects.values().map(|topic| topic.as_str()).collect();
+        let payments: Vec<Uuid> = changes.effects.keys().map(|payment| payment.0).collect();
+        self.push(&statements.outbox_insert, topics.len(), vec![Box::new(topics), Box::new(payments)]);
+    }
+
+    fn tickets(&mut self, changes: &Changes) {
         let tickets = &changes.tickets;
         let ids: Vec<Uuid> = tickets.iter().map(|new| new.ticket.0).collect();
         let seats: Vec<i32> = tickets.iter().map(|new| super::rows::seat_number(new.seat)).collect();
         let orders: Vec<Uuid> = tickets.iter().map(|new| new.order.0).collect();
         let holders: Vec<Uuid> = tickets.iter().map(|new| new.holder.0).collect();
         let codes: Vec<String> = tickets.iter().map(|_| write_code()).collect();
+        let states: Vec<&'static str> = tickets.iter().map(|new| if new.void { "void" } else { "valid" }).collect();
         let parameters: Parameters =
-            vec![Box::new(ids), Box::new(seats), Box::new(orders), Box::new(holders), Box::new(codes)];
-        self.push(&statements.ticket_insert, tickets.len(), parameters);
-        let topics: Vec<&'static str> = changes.effects.values().map(|topic| topic.as_str()).collect();
-        let payments: Vec<Uuid> = changes.effects.keys().map(|payment| payment.0).collect();
-        self.push(&statements.outbox_insert, topics.len(), vec![Box::new(topics), Box::new(payments)]);
+            vec![Box::new(ids), Box::new(seats), Box::new(orders), Box::new(holders), Box::new(codes), Box::new(states)];
+        self.push(&self.connection.statements.ticket_insert, tickets.len(), parameters);
     }
 
     fn counts(&mut self, changes: &Changes, lane: &Lane, version: u64) {

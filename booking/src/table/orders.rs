@@ -18,6 +18,7 @@ pub(crate) struct OrderRow {
     pub(crate) total: i64,
     pub(crate) currency: Currency,
     pub(crate) expires_at: Timestamp,
+    pub(crate) refundable_until: Option<Timestamp>,
     pub(crate) created_at: Timestamp,
     pub(crate) seat_nos: Vec<i32>,
     pub(crate) prices: Vec<i64>,
@@ -29,8 +30,8 @@ pub(crate) struct OrderRow {
 pub(crate) async fn by_id(connection: &mut PgConnection, order: OrderId) -> Result<Option<OrderRow>, Failure> {
     let row = sqlx::query!(
         "select o.event_id, o.hold_id, o.user_id, o.state, o.total, o.currency, o.expires_at, o.created_at,
-            h.seat_nos, h.prices, h.layout_hash, g.seq, g.hash
-        from orders o join hold h using (event_id, hold_id) join lane_log g using (event_id, seq)
+            h.seat_nos, h.prices, h.layout_hash, e.refundable_until, g.seq, g.hash
+        from orders o join hold h using (event_id, hold_id) join lane_log g using (event_id, seq) join event e using (event_id)
         where o.order_id = $1",
         order.0
     )
@@ -45,10 +46,23 @@ pub(crate) async fn by_id(connection: &mut PgConnection, order: OrderId) -> Resu
         total: row.total,
         currency: row.currency.parse().map_err(Failure::new)?,
         expires_at: row.expires_at.to_jiff(),
+        refundable_until: row.refundable_until.map(jiff_sqlx::Timestamp::to_jiff),
         created_at: row.created_at.to_jiff(),
         seat_nos: row.seat_nos,
         prices: row.prices,
         layout_hash: row.layout_hash,
         receipt: receipt(row.seq, row.hash)?,
     }))
+}
+
+/// Paid orders of cancelled events.
+pub(crate) async fn of_cancelled(connection: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<(EventId, OrderId)>> {
+    let rows = sqlx::query!(
+        "select o.event_id, o.order_id from event e join orders o using (event_id)
+        where e.status = 'cancelled' and o.state in ('confirmed', 'captured') limit $1",
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (EventId(row.event_id), OrderId(row.order_id))).collect())
 }

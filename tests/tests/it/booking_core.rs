@@ -4,6 +4,7 @@
 
 mod lease;
 mod payments;
+mod refunds;
 mod seat_map;
 mod silence;
 mod strangers;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod accounts;
+mod after_sale;
 mod audit;
 mod bad_database;
 mod bad_input;

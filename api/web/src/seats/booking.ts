@@ -74,6 +74,8 @@ export function sentence(error: unknown): string {
     'not-on-sale': 'This concert is not on sale at the moment.',
     'orphan-seat': 'That would leave a single seat alone between two parties. Please move by one.',
     'hold-expired': 'The time to pay was over and the seats went back on sale. Please choose again.',
+    'not-refundable': 'The time in which tickets of this concert could be given back is over.',
+    'tickets-gone': 'A ticket of this order was used or passed on to somebody, so the order cannot be given back.',
     busy: 'A great many people are here right now. Please try again in a few seconds.',
   };
   return sentences[error.kind] ?? error.message;

@@ -4,7 +4,7 @@ use super::{Bench, buyer, house, plan, terms};
 use crate::digest::Digest;
 use crate::lane::fact::Fact;
 use crate::lane::{Command, Done, Lane};
-use crate::order::{OrderState, Report};
+use crate::order::{OrderState, RefundBy, Report};
 use crate::reservation::{Ask, BestAvailable};
 use crate::seats::SeatState;
 use model::{HoldId, OrderId, PaymentId, SeatNo, SeatPlan, UserId};
@@ -20,6 +20,7 @@ enum Step {
     Release(u128),
     Buy(u128, u8),
     Settle(usize, Report),
+    Refund(usize, RefundBy),
     Pass(i64),
 }
 
@@ -30,7 +31,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Report::Declined { reason: "no".into() }),
         1 => Just(Report::Captured),
         1 => Just(Report::Voided),
+        1 => Just(Report::Refunded),
     ];
+    let refunder = prop_oneof![Just(RefundBy::Seller), Just(RefundBy::Buyer(buyer(0)))];
     prop_oneof![
         3 => (who.clone(), proptest::collection::vec(0_u32..26, 1..4)).prop_map(|(who, seats)| Step::Seats(who, seats)),
         3 => (who.clone(), 1_u32..5, any::<bool>()).prop_map(|(who, quantity, adjacent)| Step::Best(who, quantity, adjacent)),
@@ -38,6 +41,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => who.clone().prop_map(Step::Release),
         4 => (who, 0_u8..3).prop_map(|(who, key)| Step::Buy(who, key)),
         5 => (0_usize..8, report).prop_map(|(which, report)| Step::Settle(which, report)),
+        2 => (0_usize..8, refunder).prop_map(|(which, by)| Step::Refund(which, by)),
         2 => (1_i64..80).prop_map(Step::Pass),
     ]
 }
@@ -63,6 +67,7 @@ fn command(step: &Step, checkouts: &[(OrderId, PaymentId)]) -> Option<Command> {
             let (order, payment) = *checkouts.get(*which)?;
             Command::Settle { order, payment, report: report.clone() }
         }
+        Step::Refund(which, by) => Command::Refund { order: checkouts.get(*which)?.0, by: *by },
         Step::Pass(_) => Command::Wake,
     })
 }
@@ -73,6 +78,8 @@ struct Books {
     seats: HashMap<SeatNo, (HoldId, bool)>,
     holds: HashMap<HoldId, (UserId, Vec<SeatNo>)>,
     captures: HashMap<OrderId, usize>,
+    undone: HashSet<OrderId>,
+    back: HashMap<OrderId, usize>,
 }
 
 impl Books {
@@ -98,6 +105,13 @@ impl Books {
                 *self.captures.entry(*order).or_default() += 1;
                 assert_eq!(self.captures[order], 1, "the money is asked for once");
             }
+            Fact::Undone { order, seats, .. } => {
+                assert!(self.undone.insert(*order), "undone once");
+                for seat in seats {
+                    assert!(self.seats.remove(seat).is_some_and(|(_, sold)| sold), "what was sold comes back");
+                }
+            }
+            Fact::Refunded { order, .. } => *self.back.entry(*order).or_default() += 1,
             _ => {}
         }
     }
@@ -167,7 +181,10 @@ proptest! {
         for (order, _) in checkouts {
             let state = bench.lane.order(order).unwrap().state;
             let is_sold = matches!(state, OrderState::Confirmed | OrderState::Captured);
-            prop_assert_eq!(is_sold, sold.contains(&order), "sold and paid for go together");
+            let is_undone = matches!(state, OrderState::Refunding | OrderState::Refunded);
+            prop_assert_eq!(is_sold || is_undone, sold.contains(&order), "sold and paid for go together");
+            prop_assert_eq!(is_undone, books.undone.contains(&order), "or the money is on its way back");
+            prop_assert_eq!(usize::from(state == OrderState::Refunded), books.back.get(&order).copied().unwrap_or_default());
         }
     }
 }

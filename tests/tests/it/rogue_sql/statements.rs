@@ -24,6 +24,7 @@ pub(super) const RESALE: &str = "
     insert into claim values ('{event}', 0, 30, 1, '{new}', '{new}', {seq}, 0, 5000);
     insert into ticket (event_id, ticket_id, seat_no, order_id, holder, code)
     values ('{event}', '{new}', 0, '{new}', '{other}', repeat('A', 32));
+    update payment set refunded = amount where payment_id = '{sold_payment}';
     update orders set state = 'refunded' where order_id = '{sold_order}'";
 
 type Wrong = (&'static str, &'static str, &'static str);
@@ -126,7 +127,12 @@ pub(super) const WRONG: &[Wrong] = &[
     ("a second capture of one order", "insert into payment (event_id, payment_id, order_id, provider, amount, idem_key) values ('{event}', '{new}', '{sold_order}', 'sandbox', 10000, 'x'); update payment set state = 'authorized' where payment_id = '{new}'; update payment set state = 'capturing' where payment_id = '{new}'", "payment_one_capture"),
     ("more back than was taken", "update payment set refunded = amount + 1 where payment_id = '{sold_payment}'", "payment_refund_within_capture"),
     ("back what was never taken", "update payment set refunded = 1 where payment_id = '{pending_payment}'", "payment_refund_within_capture"),
-    ("a refund taken back", "update payment set refunded = 5 where payment_id = '{sold_payment}'; update payment set refunded = 0 where payment_id = '{sold_payment}'", "a payment cannot go"),
+    ("a refund taken back", "update orders set state = 'refunding' where order_id = '{sold_order}'; update payment set refunded = 5 where payment_id = '{sold_payment}'; update payment set refunded = 0 where payment_id = '{sold_payment}'", "a payment cannot go"),
+    ("money back without a refund", "update payment set refunded = amount where payment_id = '{sold_payment}'", "payment_refund_under_way"),
+    ("a provider asked for a refund nobody began", "insert into outbox (event_id, topic, dedup, payment_id) values ('{event}', 'refund', 'x', '{sold_payment}')", "outbox_refund_under_way"),
+    ("a refund that leaves a ticket", "update orders set state = 'refunding' where order_id = '{sold_order}'; update ticket set state = 'void' where ticket_id = '{ticket}'", "order_refund_takes_its_tickets"),
+    ("a refund that keeps the money", "update orders set state = 'refunding' where order_id = '{sold_order}'; update ticket set state = 'void' where order_id = '{sold_order}'; update orders set state = 'refunded' where order_id = '{sold_order}'", "order_refunded_in_full"),
+    ("a refund that keeps a part", "update orders set state = 'refunding' where order_id = '{sold_order}'; update ticket set state = 'void' where order_id = '{sold_order}'; update payment set refunded = amount - 1 where payment_id = '{sold_payment}'; update orders set state = 'refunded' where order_id = '{sold_order}'", "order_refunded_in_full"),
     ("a payment captured unauthorised", "update payment set state = 'captured' where payment_id = '{pending_payment}'", "a payment cannot go from created to captured"),
     ("a captured payment void", "update payment set state = 'voided' where payment_id = '{sold_payment}'", "a payment cannot go from captured to voided"),
     ("a payment of another amount", "update payment set amount = 1 where payment_id = '{pending_payment}'", "a payment cannot go"),

@@ -1,0 +1,116 @@
+//! After the sale, over HTTP: money back, tickets passed on, the door.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::catalog::{self, Listing};
+use tests::{Client, Database, Server, until};
+
+/// A site with one event, its organizer, and a buyer who paid for seats 3 and 4.
+struct Evening {
+    database: Database,
+    server: Server,
+    listing: Listing,
+    organizer: Client,
+    buyer: Client,
+    order: String,
+}
+
+impl Evening {
+    async fn sold() -> Self {
+        let database = Database::migrated().await;
+        let listing = catalog::on_sale(&database, "An evening", 20).await;
+        let server = Server::start(&database).await;
+        let organizer = Client::session_of(listing.organizer, &server.base, &database).await;
+        let buyer = server.buyer().await;
+        let order = buy(&buyer, &listing, &[3, 4]).await;
+        Self { database, server, listing, organizer, buyer, order }
+    }
+
+    fn refund(&self) -> String {
+        format!("/order/{}/refund", self.order)
+    }
+
+    /// A digest of everything a call after the sale may change.
+    async fn books(&self) -> String {
+        let sql = "select md5(string_agg(t, '|' order by t)) from (select o::text t from orders o union all select c::text from claim c
+            union all select k::text from ticket k union all select p::text from payment p union all select x::text from outbox x) rows";
+        self.database.connect().await.query_one(sql, &[]).await.unwrap().get(0)
+    }
+}
+
+/// Buys seats and waits until the money is taken; gives the order.
+async fn buy(buyer: &Client, listing: &Listing, seats: &[u32]) -> String {
+    let body = json!({"event_id": listing.event, "seats": seats});
+    drop(buyer.post_new("/ticket/reserve", &body).await.expect(201));
+    let bought = buyer.post_new(&format!("/ticket/buy/{}", listing.event), &json!({})).await.expect(200);
+    let portal = bought["portal_url"].as_str().unwrap();
+    let form = buyer.request(Method::POST, portal).header("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(form.body("card=4242424242424242").send().await.unwrap().status().as_u16(), 303);
+    let order = bought["order_id"].as_str().unwrap().to_owned();
+    order_in(buyer, &order, "captured").await;
+    order
+}
+
+async fn order_in(client: &Client, order: &str, state: &str) -> Value {
+    until(&format!("the order is {state}"), || async {
+        let order = client.get(&format!("/order/{order}")).await.expect(200);
+        (order["state"] == state).then_some(order)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organizer_gives_an_order_back_and_its_seats_are_sold_again() {
+    let evening = Evening::sold().await;
+    let stranger = evening.server.buyer().await;
+    let books = evening.books().await;
+    stranger.post(&evening.refund(), &json!({})).await.problem(404, "no-such-order").as_object().unwrap();
+    evening.buyer.post(&evening.refund(), &json!({})).await.problem(409, "not-refundable").as_object().unwrap();
+    evening.server.visitor().post(&evening.refund(), &json!({})).await.problem(401, "no-session").as_object().unwrap();
+    let nothing = format!("/order/{}/refund", uuid::Uuid::now_v7());
+    evening.organizer.post(&nothing, &json!({})).await.problem(404, "no-such-order").as_object().unwrap();
+    assert_eq!(evening.books().await, books, "a refusal changes nothing");
+
+    let refund = evening.organizer.post(&evening.refund(), &json!({})).await.expect(202);
+    assert_eq!((&refund["order_id"], &refund["total"]), (&json!(evening.order), &json!(10_000)));
+    let order = order_in(&evening.buyer, &evening.order, "refunded").await;
+    assert!(order["tickets"].as_array().unwrap().iter().all(|ticket| ticket["state"] == "void"), "{order}");
+    let again = evening.organizer.post(&evening.refund(), &json!({})).await.expect(202);
+    assert_eq!(again["state"], "refunded");
+    assert_eq!(evening.database.number("select count(*) from sandbox.payment where state = 'refunded'").await, 1);
+    buy(&stranger, &evening.listing, &[4]).await;
+    let search = format!("/event?event_id={}", evening.listing.event);
+    until("search shows the seat that is left", || async {
+        (stranger.get(&search).await.expect(200)["hits"][0]["seats_left"] == 19).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_buyer_gives_an_order_back_while_the_event_allows_it() {
+    let evening = Evening::sold().await;
+    let event = format!("/event/{}", evening.listing.event);
+    let until_2100 = json!({"refundable_until": "2100-01-01T00:00:00Z"});
+    drop(evening.organizer.put(&event, &until_2100).await.expect(200));
+    let order = evening.buyer.get(&format!("/order/{}", evening.order)).await.expect(200);
+    assert_eq!(order["refundable_until"], "2100-01-01T00:00:00Z");
+    let page = evening.buyer.get(&format!("/orders/{}", evening.order)).await;
+    assert!(page.text.contains("id=\"refund\""), "{}", page.text);
+    drop(evening.buyer.post(&evening.refund(), &json!({})).await.expect(202));
+    order_in(&evening.buyer, &evening.order, "refunded").await;
+    let page = evening.buyer.get(&format!("/orders/{}", evening.order)).await;
+    assert!(page.text.contains("Your money is back"), "{}", page.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_an_event_gives_everyone_their_money_back() {
+    let evening = Evening::sold().await;
+    let other = evening.server.buyer().await;
+    let second = buy(&other, &evening.listing, &[0]).await;
+    let event = format!("/event/{}", evening.listing.event);
+    assert_eq!(evening.organizer.delete(&event).await.expect(200)["status"], "cancelled");
+    order_in(&evening.buyer, &evening.order, "refunded").await;
+    order_in(&other, &second, "refunded").await;
+    assert_eq!(evening.database.number("select sum(refunded)::bigint from payment").await, 15_000);
+    assert_eq!(evening.database.number("select count(*) from ticket where state <> 'void'").await, 0);
+}
