@@ -7,7 +7,7 @@ mod record;
 mod token;
 
 pub use password::{PasswordError, Passwords};
-pub use record::{Account, Role, by_token};
+pub use record::{Account, Role, by_email, by_token, name};
 pub use token::{SESSION_TTL_S, sweep};
 
 use crate::app::App;
@@ -77,7 +77,9 @@ struct SignedIn {
     user: Account,
 }
 
-fn normalised(email: &str) -> String {
+/// An email as it is kept.
+#[must_use]
+pub fn normalised(email: &str) -> String {
     email.trim().to_lowercase()
 }
 

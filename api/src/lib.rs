@@ -12,6 +12,7 @@ pub mod config;
 pub mod console;
 pub mod database;
 pub mod demo;
+mod door;
 pub mod edge;
 pub mod extract;
 pub mod find;

@@ -6,7 +6,7 @@ use crate::account::PasswordError;
 use crate::payment::ProviderError;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use booking::{BuyError, ExtendError, Failure, RefundError, ReleaseError, ReserveError, SeatsError};
+use booking::{BuyError, CheckInError, ExtendError, Failure, RefundError, ReleaseError, ReserveError, SeatsError, TransferError};
 use search::BadParameter;
 use serde_json::{Map, Value, json};
 
@@ -317,6 +317,42 @@ impl From<RefundError> for Problem {
                 .with("tickets", json!(tickets)),
             RefundError::Busy => not_now(),
             RefundError::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+/// 404: there is none, or none of theirs.
+#[must_use]
+pub fn no_such_ticket() -> Problem {
+    Problem::not_found("no-such-ticket", "There is no such ticket")
+}
+
+fn already_used(at: jiff::Timestamp) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "already-used", "This ticket has let somebody in").with("at", json!(at))
+}
+
+impl From<TransferError> for Problem {
+    fn from(error: TransferError) -> Self {
+        match error {
+            TransferError::NoSuchTicket => no_such_ticket(),
+            TransferError::AlreadyUsed { at } => already_used(at),
+            TransferError::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<CheckInError> for Problem {
+    fn from(error: CheckInError) -> Self {
+        let dead = |reason: &str, detail: &str| {
+            let problem = Self::new(StatusCode::GONE, "dead-code", "This code opens no door any more");
+            problem.detail(detail).with("reason", json!(reason))
+        };
+        match error {
+            CheckInError::NoSuchTicket => crate::door::bad_code(),
+            CheckInError::PassedOn => dead("passed-on", "the ticket was passed on; its holder has a newer code"),
+            CheckInError::Void => dead("void", "the ticket was given back"),
+            CheckInError::AlreadyUsed { at } => already_used(at),
+            CheckInError::Failed(failure) => failure.into(),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::openapi::{self, DescribeError};
 use crate::problem::Problem;
 use crate::{
-    account, buy, catalog, edge, find, limit, notification, ops, order, pages, payment, reserve, sandbox, saved_search,
+    account, buy, catalog, door, edge, find, limit, notification, ops, order, pages, payment, reserve, sandbox, saved_search,
     seats, ticket,
 };
 use axum::Router;
@@ -47,6 +47,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(buy::router())
         .merge(order::router())
         .merge(ticket::router())
+        .merge(door::router())
         .merge(saved_search::router())
         .merge(notification::router())
         .merge(payment::router())

@@ -16,7 +16,7 @@ use crate::session::Sessions;
 use crate::{console, database, idempotency, notification, router};
 use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
-use booking::Booking;
+use booking::{Booking, TicketKey};
 use indexer::Endpoint;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use search::replica::{self, Replica};
@@ -78,7 +78,8 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let booking = match config.role {
         Role::All | Role::Gateway => {
             let endpoint = Endpoint::parse(&url)?;
-            let settings = booking::Settings::new(endpoint.config, endpoint.tls);
+            let seed = signature::seed(config.secret.expose(), "tickets");
+            let settings = booking::Settings::new(endpoint.config, endpoint.tls, TicketKey::from_seed(&seed)?);
             let opened = Booking::open(settings, pool.clone(), tasks.rooms.clone(), tasks.hard.clone());
             Some(Box::pin(opened).await?)
         }

@@ -1,19 +1,21 @@
 //! Tickets as their holders see them: the list, the code for the door as a picture, the evening for the calendar.
 
+use crate::account;
 use crate::app::App;
 use crate::catalog;
-use crate::extract::Id;
-use crate::problem::{Problem, ProblemBody};
+use crate::extract::{Id, Json};
+use crate::problem::{Problem, ProblemBody, no_such_ticket};
 use crate::session::Buyer;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use booking::{Ticket, TicketState};
+use garde::Validate;
 use model::{EventId, TicketId};
 use qrcode::QrCode;
 use qrcode::render::svg;
 use search::document::EventDocument;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -26,6 +28,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(list_of_event))
         .routes(routes!(qr))
         .routes(routes!(calendar))
+        .routes(routes!(transfer))
 }
 
 /// One's tickets.
@@ -57,7 +60,7 @@ async fn list_of_event(
 async fn own(app: &App, buyer: &Buyer, ticket_id: TicketId) -> Result<Ticket, Problem> {
     let ticket = app.booking()?.ticket(ticket_id).await?;
     let own = ticket.filter(|ticket| ticket.holder == buyer.id && ticket.state != TicketState::Void);
-    own.ok_or_else(|| Problem::not_found("no-such-ticket", "There is no such ticket"))
+    own.ok_or_else(no_such_ticket)
 }
 
 /// A ticket's code as a QR picture
@@ -66,10 +69,54 @@ async fn own(app: &App, buyer: &Buyer, ticket_id: TicketId) -> Result<Ticket, Pr
         (status = 404, body = ProblemBody)))]
 async fn qr(State(app): State<App>, buyer: Buyer, Id(ticket_id): Id<TicketId>) -> Result<impl IntoResponse, Problem> {
     let ticket = own(&app, &buyer, ticket_id).await?;
-    let code = QrCode::new(ticket.code.as_bytes()).map_err(|error| Problem::internal(&error))?;
+    let code =
+        QrCode::new(ticket.code.ok_or_else(no_such_ticket)?.as_bytes()).map_err(|error| Problem::internal(&error))?;
     let picture = code.render::<svg::Color<'_>>().min_dimensions(240, 240).quiet_zone(true).build();
     let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "private, no-store")];
     Ok((headers, picture))
+}
+
+/// Whom a ticket goes to.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Transfer {
+    /// Of an account here.
+    #[garde(email, length(chars, max = 254))]
+    email: String,
+}
+
+/// A ticket that is another's now. Its code is for their eyes alone.
+#[derive(Debug, Serialize, ToSchema)]
+struct Transferred {
+    ticket_id: TicketId,
+    event_id: EventId,
+    /// Whose it is now.
+    email: String,
+    /// One more than before: codes of older ones are dead.
+    generation: u32,
+}
+
+/// Give a ticket to somebody else: their code is a new one, the old code is dead at once
+#[utoipa::path(post, path = "/ticket/{ticket_id}/transfer", tag = "booking", params(("ticket_id" = TicketId, Path)),
+    responses((status = 200, body = Transferred), (status = 401, body = ProblemBody),
+        (status = 404, description = "`no-such-ticket`", body = ProblemBody),
+        (status = 409, description = "`already-used` {at}", body = ProblemBody),
+        (status = 422, description = "`invalid`: no account has this email, or it is one's own", body = ProblemBody)))]
+async fn transfer(
+    State(app): State<App>,
+    buyer: Buyer,
+    Id(ticket_id): Id<TicketId>,
+    Json(body): Json<Transfer>,
+) -> Result<axum::Json<Transferred>, Problem> {
+    own(&app, &buyer, ticket_id).await?;
+    let email = account::normalised(&body.email);
+    let to = account::by_email(&mut *app.pool.acquire().await?, &email).await?;
+    let to = to.ok_or_else(|| Problem::invalid("email", "is no account's here; ask them to register first"))?;
+    if to == buyer.id {
+        return Err(Problem::invalid("email", "is your own"));
+    }
+    let Ticket { event_id, generation, .. } = app.booking()?.transfer(ticket_id, buyer.id, to).await?;
+    Ok(axum::Json(Transferred { ticket_id, event_id, email, generation }))
 }
 
 /// A ticket's evening for the calendar (RFC 5545)

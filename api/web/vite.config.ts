@@ -22,6 +22,7 @@ export default defineConfig({
         search: 'src/search.tsx',
         event: 'src/event.tsx',
         order: 'src/order.tsx',
+        tickets: 'src/tickets.ts',
         account: 'src/account.ts',
         alerts: 'src/alerts.ts',
       },

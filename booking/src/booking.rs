@@ -5,9 +5,11 @@
 mod payments;
 mod read;
 mod refund;
+mod tickets;
 mod watch;
 
 use crate::clock::Clock;
+use crate::code::TicketKey;
 use crate::digest::Digest;
 use crate::failure::Failure;
 use crate::lane::{Command, Done, Hold, Refusal};
@@ -39,6 +41,8 @@ pub struct Settings {
     pub postgres: tokio_postgres::Config,
     /// Encrypts the connections, where `postgres` asks for that.
     pub tls: MakeRustlsConnect,
+    /// What tickets are signed with.
+    pub ticket_key: TicketKey,
     /// Connections the lanes share.
     pub connections_max: usize,
     /// Commands waiting per event; beyond it the answer is busy.
@@ -54,12 +58,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The usual limits with this database.
+    /// The usual limits with this database and this key.
     #[must_use]
-    pub fn new(postgres: tokio_postgres::Config, tls: MakeRustlsConnect) -> Self {
+    pub fn new(postgres: tokio_postgres::Config, tls: MakeRustlsConnect, ticket_key: TicketKey) -> Self {
         Self {
             postgres,
             tls,
+            ticket_key,
             connections_max: 8,
             queue_max: 16_384,
             batch_max: 2_048,
@@ -97,6 +102,7 @@ pub struct Booking {
     lanes: Arc<Lanes>,
     pool: PgPool,
     plans: Plans,
+    ticket_key: TicketKey,
     /// Boards of events without a lane, kept a while for those who ask again.
     boards: moka::future::Cache<EventId, Arc<Board>>,
     stop: CancellationToken,
@@ -123,11 +129,11 @@ impl Booking {
         let mut connection = pool.acquire().await.map_err(|error| OpenError::Connect(error.into()))?;
         let reading = table::hold::clock(&mut connection).await.map_err(|error| OpenError::Connect(error.into()))?;
         drop(connection);
-        let (plans, sweep_s) = (Plans::new(), settings.sweep_s);
+        let (plans, ticket_key, sweep_s) = (Plans::new(), settings.ticket_key.clone(), settings.sweep_s);
         let parts = (lanes_own, Clock::new(reading), plans.clone());
         let lanes = Arc::new(Lanes::new(settings, lease, parts, (tracker.clone(), stop.clone())));
         let boards = moka::future::Cache::builder().max_capacity(1_024).time_to_live(MAP_AGE_MAX).build();
-        let booking = Self { lanes, pool, plans, boards, stop };
+        let booking = Self { lanes, pool, plans, ticket_key, boards, stop };
         tracker.spawn(booking.clone().sweep(Duration::from_secs(sweep_s)));
         let lanes = Arc::clone(&booking.lanes);
         tracker.spawn(async move { lanes.keep_lease().await });

@@ -6,6 +6,7 @@
 mod audit;
 mod booking;
 mod clock;
+mod code;
 mod digest;
 mod failure;
 mod lane;
@@ -20,11 +21,12 @@ mod table;
 
 pub use audit::{AuditError, Audited, Difference, audit};
 pub use booking::{Booking, OpenError, Settings};
+pub use code::{BadSeed, TicketCode, TicketKey};
 pub use digest::Digest;
 pub use failure::Failure;
 pub use order::{
-    BuyError, Checkout, Effect, EffectTopic, InboxEntry, Order, OrderState, PaymentAttempt, PaymentState,
-    RefundBy, RefundError, Report, ReportError, Ticket, TicketState,
+    BuyError, CheckInError, Checkout, Effect, EffectTopic, InboxEntry, Order, OrderState, PaymentAttempt, PaymentState,
+    RefundBy, RefundError, Report, ReportError, Ticket, TicketState, TransferError,
 };
 pub use rehearsal::Rehearsal;
 pub use reservation::{

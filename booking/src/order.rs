@@ -216,8 +216,14 @@ pub struct Ticket {
     pub row: String,
     /// Where it stands.
     pub state: TicketState,
-    /// What the door reads: 160 random bits in base 32.
-    pub code: String,
+    /// What the door reads: signed, for its holder's eyes alone; none once it is void.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// One more for each time it changed hands; a code of an older one is dead.
+    pub generation: u32,
+    /// When it let somebody in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_at: Option<Timestamp>,
     /// When it was issued.
     pub created_at: Timestamp,
 }
@@ -232,6 +238,46 @@ pub enum TicketState {
     Used,
     /// Was given back.
     Void,
+}
+
+/// Why a ticket was not passed on.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TransferError {
+    /// The holder has no such ticket, or it is void.
+    #[error("there is no such ticket")]
+    NoSuchTicket,
+    /// It let somebody in.
+    #[error("the ticket was used")]
+    AlreadyUsed {
+        /// When.
+        at: Timestamp,
+    },
+    /// The database failed us.
+    #[error("pass a ticket on")]
+    Failed(#[from] Failure),
+}
+
+/// Why nobody was let in.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CheckInError {
+    /// The tables do not know the ticket.
+    #[error("there is no such ticket")]
+    NoSuchTicket,
+    /// It is another's by now, under a new code.
+    #[error("the ticket was passed on")]
+    PassedOn,
+    /// It was given back.
+    #[error("the ticket is void")]
+    Void,
+    /// It let somebody in before.
+    #[error("the ticket was used")]
+    AlreadyUsed {
+        /// When.
+        at: Timestamp,
+    },
+    /// The database failed us.
+    #[error("check a ticket in")]
+    Failed(#[from] Failure),
 }
 
 /// What a buyer needs to pay: the order and the attempt to send them to.

@@ -120,6 +120,23 @@ pub(super) async fn password_of(db: &mut PgConnection, email: &str) -> Result<Op
     }))
 }
 
+/// Who has this email, as it is kept: trimmed and in lower case.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_email(db: &mut PgConnection, email: &str) -> Result<Option<UserId>, sqlx::Error> {
+    let row = sqlx::query_scalar!("select user_id from account where email = $1", email);
+    Ok(row.fetch_optional(db).await?.map(UserId))
+}
+
+/// What to call somebody.
+///
+/// # Errors
+/// When the database fails.
+pub async fn name(db: &mut PgConnection, user: UserId) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!("select name from account where user_id = $1", user.0).fetch_optional(db).await
+}
+
 /// What changes; `None` stays.
 pub(super) struct Changes {
     pub(super) name: Option<String>,

@@ -2,7 +2,10 @@
 //! portal's own books. Nothing here writes a booking table by itself.
 
 use super::DemoError;
-use booking::{Ask, Booking, BuyError, Effect, Failure, OpenError, Report, ReportError, ReserveError, ReserveRequest};
+use booking::{
+    Ask, BadSeed, Booking, BuyError, Effect, Failure, OpenError, Report, ReportError, ReserveError, ReserveRequest,
+    TicketKey,
+};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use indexer::Endpoint;
 use model::{EventId, SeatNo, UserId};
@@ -33,6 +36,9 @@ pub enum SaleError {
     /// A payment was refused.
     #[error("settle a payment")]
     Report(#[from] ReportError),
+    /// No key could be made.
+    #[error("make a ticket key")]
+    Key(#[from] BadSeed),
     /// The booking core failed.
     #[error("keep a payment")]
     Payment(#[from] Failure),
@@ -46,7 +52,9 @@ pub(super) async fn sell(client: &Client, pool: PgPool, endpoint: Endpoint) -> R
     }
     let guests = guests(client).await?;
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-    let settings = booking::Settings::new(endpoint.config, endpoint.tls);
+    // No code leaves this process: the tickets are signed by whoever shows them.
+    let ticket_key = TicketKey::from_seed(&rand::random::<[u8; 32]>()).map_err(SaleError::Key)?;
+    let settings = booking::Settings::new(endpoint.config, endpoint.tls, ticket_key);
     let booking =
         Box::pin(Booking::open(settings, pool, tracker.clone(), stop.clone())).await.map_err(SaleError::Open)?;
     for (event, seats) in evenings {

@@ -14,7 +14,12 @@ pub(crate) const HEADER: &str = "sandbox-signature";
 
 /// A key of its own for each purpose, from the installation's secret.
 pub(crate) fn derive(secret: &str, purpose: &str) -> String {
-    hex::encode(&mac(secret.as_bytes(), purpose.as_bytes()))
+    hex::encode(&seed(secret, purpose))
+}
+
+/// 32 secret bytes of its own for each purpose, from the installation's secret.
+pub(crate) fn seed(secret: &str, purpose: &str) -> [u8; 32] {
+    mac(secret.as_bytes(), purpose.as_bytes())
 }
 
 /// The header's value for this body.

@@ -44,7 +44,11 @@ impl Booking {
         // Read after the order, so that what its state promises is there.
         let attempts = table::payment::of_order(&mut connection, row.event, order).await?;
         let tickets = table::ticket::of_order(&mut connection, row.event, order).await?;
-        let tickets = self.describe_tickets(&mut connection, tickets).await?;
+        let mut tickets = self.describe_tickets(&mut connection, tickets).await?;
+        // A ticket that was passed on lets its new holder in, not who bought it.
+        for ticket in tickets.iter_mut().filter(|ticket| ticket.holder != row.user) {
+            ticket.code = None;
+        }
         let house = self.house(&mut connection, &row.layout_hash).await?;
         Ok(Some(Order {
             order_id: order,
@@ -92,7 +96,7 @@ impl Booking {
         let mut tickets = Vec::with_capacity(rows.len());
         for row in rows {
             let house = self.house(connection, &row.layout_hash).await?;
-            tickets.push(row.describe(&house)?);
+            tickets.push(row.describe(&house, &self.ticket_key)?);
         }
         Ok(tickets)
     }

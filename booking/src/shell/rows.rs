@@ -139,13 +139,6 @@ pub(super) fn seat_number(seat: SeatNo) -> i32 {
     i32::try_from(seat).unwrap_or(i32::MAX)
 }
 
-/// A ticket's code: 160 random bits in base 32 (RFC 4648's alphabet).
-pub(super) fn write_code() -> String {
-    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let bits: [u8; 32] = rand::random();
-    bits.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect()
-}
-
 fn array_text<T: Display>(items: &[T]) -> String {
     let items: Vec<String> = items.iter().map(ToString::to_string).collect();
     format!("{{{}}}", items.join(","))

@@ -70,10 +70,9 @@ statements! {
             ('authorized', 'capturing'), ('authorized', 'voiding'), ('capturing', 'captured'), ('voiding', 'voided'))";
     payment_refund: "update payment p set refunded = p.amount, updated_at = clock_timestamp()
         where p.event_id = $1 and p.payment_id = any($2) and p.state = 'captured' and p.refunded = 0";
-    ticket_insert: "insert into ticket (event_id, ticket_id, seat_no, order_id, holder, code, state)
-        select $1, u.ticket_id, u.seat_no, u.order_id, u.holder, u.code, u.state
-        from unnest($2::uuid[], $3::integer[], $4::uuid[], $5::uuid[], $6::text[], $7::text[])
-            as u (ticket_id, seat_no, order_id, holder, code, state)";
+    ticket_insert: "insert into ticket (event_id, ticket_id, seat_no, order_id, holder, state)
+        select $1, u.ticket_id, u.seat_no, u.order_id, u.holder, u.state
+        from unnest($2::uuid[], $3::integer[], $4::uuid[], $5::uuid[], $6::text[]) as u (ticket_id, seat_no, order_id, holder, state)";
     /// A ticket that was used or passed on stops its buyer's refund: then fewer rows are touched than should be.
     ticket_void: "update ticket t set state = 'void' from unnest($2::uuid[], $3::uuid[]) as u (order_id, only_of)
         where t.event_id = $1 and t.order_id = u.order_id and t.state <> 'void'

@@ -5,7 +5,7 @@
 use super::changes::Changes;
 use super::connection::{Connection, Stalled};
 use super::loaded::Place;
-use super::rows::{ClaimRows, HoldRows, write_code};
+use super::rows::{ClaimRows, HoldRows};
 use crate::digest::Digest;
 use crate::lane::Lane;
 use crate::lane::fact::Fact;
@@ -227,10 +227,9 @@ impl<'a> Batch<'a> {
         let seats: Vec<i32> = tickets.iter().map(|new| super::rows::seat_number(new.seat)).collect();
         let orders: Vec<Uuid> = tickets.iter().map(|new| new.order.0).collect();
         let holders: Vec<Uuid> = tickets.iter().map(|new| new.holder.0).collect();
-        let codes: Vec<String> = tickets.iter().map(|_| write_code()).collect();
         let states: Vec<&'static str> = tickets.iter().map(|new| if new.void { "void" } else { "valid" }).collect();
         let parameters: Parameters =
-            vec![Box::new(ids), Box::new(seats), Box::new(orders), Box::new(holders), Box::new(codes), Box::new(states)];
+            vec![Box::new(ids), Box::new(seats), Box::new(orders), Box::new(holders), Box::new(states)];
         self.push(&self.connection.statements.ticket_insert, tickets.len(), parameters);
     }
 

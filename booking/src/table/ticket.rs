@@ -1,9 +1,11 @@
 //! `ticket`: the right to one seat each.
 
 use super::Unreadable;
+use crate::code::{TicketCode, TicketKey};
 use crate::failure::Failure;
 use crate::lane::house::House;
 use crate::order::{Ticket, TicketState};
+use jiff::Timestamp;
 use model::{EventId, OrderId, TicketId, UserId};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -16,25 +18,29 @@ pub(crate) struct TicketRow {
     pub(crate) seat_no: i32,
     pub(crate) order_id: Uuid,
     pub(crate) holder: Uuid,
-    pub(crate) code: String,
+    pub(crate) generation: i32,
+    pub(crate) used_at: Option<jiff_sqlx::Timestamp>,
     pub(crate) state: String,
     pub(crate) created_at: jiff_sqlx::Timestamp,
     pub(crate) layout_hash: String,
 }
 
 impl TicketRow {
-    /// The ticket, its seat described by its plan.
-    pub(crate) fn describe(self, house: &House) -> Result<Ticket, Failure> {
+    /// The ticket, its seat described by its plan, its code signed.
+    pub(crate) fn describe(self, house: &House, key: &TicketKey) -> Result<Ticket, Failure> {
         let state = match self.state.as_str() {
             "valid" => TicketState::Valid,
             "used" => TicketState::Used,
             "void" => TicketState::Void,
             _ => return Err(Failure::new(Unreadable("ticket.state"))),
         };
+        let (event, ticket) = (EventId(self.event_id), TicketId(self.ticket_id));
+        let generation = u32::try_from(self.generation).map_err(Failure::new)?;
+        let code = (state != TicketState::Void).then(|| key.write(TicketCode { event, ticket, generation }));
         let seat = house.describe(super::seat_no(self.seat_no), 0);
         Ok(Ticket {
-            ticket_id: TicketId(self.ticket_id),
-            event_id: EventId(self.event_id),
+            ticket_id: ticket,
+            event_id: event,
             order_id: OrderId(self.order_id),
             holder: UserId(self.holder),
             seat_no: seat.seat_no,
@@ -42,7 +48,9 @@ impl TicketRow {
             section: seat.section,
             row: seat.row,
             state,
-            code: self.code,
+            code,
+            generation,
+            used_at: self.used_at.map(jiff_sqlx::Timestamp::to_jiff),
             created_at: self.created_at.to_jiff(),
         })
     }
@@ -56,7 +64,8 @@ pub(crate) async fn of_holder(
 ) -> sqlx::Result<Vec<TicketRow>> {
     sqlx::query_as!(
         TicketRow,
-        r#"select t.event_id, t.ticket_id, t.seat_no, t.order_id, t.holder, t.code, t.state, t.created_at, e.layout_hash
+        r#"select t.event_id, t.ticket_id, t.seat_no, t.order_id, t.holder, t.generation, t.state, t.used_at,
+            t.created_at, e.layout_hash
         from ticket t join event e using (event_id)
         where t.holder = $1 and ($2::uuid is null or t.event_id = $2) order by e.starts_at, t.event_id, t.seat_no, t.ticket_id"#,
         holder.0,
@@ -74,7 +83,8 @@ pub(crate) async fn of_order(
 ) -> sqlx::Result<Vec<TicketRow>> {
     sqlx::query_as!(
         TicketRow,
-        "select t.event_id, t.ticket_id, t.seat_no, t.order_id, t.holder, t.code, t.state, t.created_at, e.layout_hash
+        "select t.event_id, t.ticket_id, t.seat_no, t.order_id, t.holder, t.generation, t.state, t.used_at,
+            t.created_at, e.layout_hash
         from ticket t join event e using (event_id)
         where t.event_id = $1 and t.order_id = $2 order by t.seat_no, t.ticket_id",
         event.0,
@@ -88,10 +98,43 @@ pub(crate) async fn of_order(
 pub(crate) async fn by_id(connection: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Option<TicketRow>> {
     sqlx::query_as!(
         TicketRow,
-        "select t.event_id, t.ticket_id, t.seat_no, t.order_id, t.holder, t.code, t.state, t.created_at, e.layout_hash
+        "select t.event_id, t.ticket_id, t.seat_no, t.order_id, t.holder, t.generation, t.state, t.used_at,
+            t.created_at, e.layout_hash
         from ticket t join event e using (event_id) where t.ticket_id = $1",
         ticket.0
     )
     .fetch_optional(connection)
     .await
+}
+
+/// Gives a valid ticket to another, under a new generation; false when it is not `from`'s or not valid.
+pub(crate) async fn transfer(
+    connection: &mut PgConnection,
+    ticket: TicketId,
+    from: UserId,
+    to: UserId,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "update ticket set holder = $3, generation = generation + 1 where ticket_id = $1 and holder = $2 and state = 'valid'",
+        ticket.0,
+        from.0,
+        to.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Marks a valid ticket used; none when it is not valid or of another generation.
+pub(crate) async fn check_in(connection: &mut PgConnection, code: TicketCode) -> sqlx::Result<Option<Timestamp>> {
+    let at = sqlx::query_scalar!(
+        r#"update ticket set state = 'used', used_at = clock_timestamp()
+        where event_id = $1 and ticket_id = $2 and generation::bigint = $3 and state = 'valid' returning used_at as "used_at!""#,
+        code.event.0,
+        code.ticket.0,
+        i64::from(code.generation)
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(at.map(jiff_sqlx::Timestamp::to_jiff))
 }

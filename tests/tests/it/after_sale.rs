@@ -114,3 +114,69 @@ async fn cancelling_an_event_gives_everyone_their_money_back() {
     assert_eq!(evening.database.number("select sum(refunded)::bigint from payment").await, 15_000);
     assert_eq!(evening.database.number("select count(*) from ticket where state <> 'void'").await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_passed_on_and_lets_its_new_holder_in_once() {
+    let evening = Evening::sold().await;
+    let friend = evening.server.buyer().await;
+    let email = friend.get("/user").await.expect(200)["email"].as_str().unwrap().to_uppercase();
+    let tickets = evening.buyer.get("/ticket").await.expect(200)["tickets"].clone();
+    let (ticket, kept) = (&tickets[0], &tickets[1]);
+    let transfer = format!("/ticket/{}/transfer", ticket["ticket_id"].as_str().unwrap());
+    let own = evening.buyer.get("/user").await.expect(200)["email"].clone();
+    let books = evening.books().await;
+    friend.post(&transfer, &json!({"email": email})).await.problem(404, "no-such-ticket").as_object().unwrap();
+    for wrong in [json!("nobody@example.test"), json!("no email"), own] {
+        let refused = evening.buyer.post(&transfer, &json!({"email": wrong})).await.problem(422, "invalid");
+        assert_eq!(refused["errors"][0]["field"], "email");
+    }
+    assert_eq!(evening.books().await, books, "a refusal changes nothing");
+    let passed_on = evening.buyer.post(&transfer, &json!({"email": email})).await.expect(200);
+    assert_eq!((&passed_on["generation"], passed_on.get("code")), (&json!(2), None));
+    let theirs = friend.get("/ticket").await.expect(200)["tickets"][0].clone();
+    assert_eq!(theirs["ticket_id"], ticket["ticket_id"]);
+    assert_eq!(evening.buyer.get("/ticket").await.expect(200)["tickets"], json!([kept]));
+    let order = evening.buyer.get(&format!("/order/{}", evening.order)).await.expect(200);
+    assert_eq!(order["tickets"][0].get("code"), None);
+    let page = evening.buyer.get(&format!("/orders/{}", evening.order)).await;
+    assert!(page.text.contains("Passed on"), "{}", page.text);
+
+    let door = async |who: &Client, code: &Value| who.post("/checkin", &json!({"code": code})).await;
+    let books = evening.books().await;
+    let dead = door(&evening.organizer, &ticket["code"]).await.problem(410, "dead-code");
+    assert_eq!(dead["reason"], "passed-on");
+    door(&evening.buyer, &theirs["code"]).await.problem(403, "forbidden").as_object().unwrap();
+    let forged = theirs["code"].as_str().unwrap().replacen('A', "B", 1);
+    door(&evening.organizer, &json!(forged)).await.problem(422, "bad-code").as_object().unwrap();
+    door(&evening.organizer, &json!("")).await.problem(422, "bad-code").as_object().unwrap();
+    let other = json!({"code": theirs["code"], "event_id": uuid::Uuid::now_v7()});
+    evening.organizer.post("/checkin", &other).await.problem(409, "other-event").as_object().unwrap();
+    let foreign = catalog::on_sale(&evening.database, "Another organizer's", 10).await;
+    let foreign = Client::session_of(foreign.organizer, &evening.server.base, &evening.database).await;
+    door(&foreign, &theirs["code"]).await.problem(403, "forbidden").as_object().unwrap();
+    assert_eq!(evening.books().await, books, "a refusal changes nothing");
+    let admitted = door(&evening.organizer, &theirs["code"]).await.expect(200);
+    assert_eq!((&admitted["label"], &admitted["holder"]), (&theirs["label"], &json!("A Buyer")));
+    let twice = door(&evening.organizer, &theirs["code"]).await.problem(409, "already-used");
+    assert_eq!(twice["at"], admitted["at"]);
+    friend.post(&transfer, &json!({"email": "x@example.test"})).await.problem(422, "invalid").as_object().unwrap();
+    drop(evening.organizer.post(&evening.refund(), &json!({})).await.expect(202));
+    let void = door(&evening.organizer, &kept["code"]).await.problem(410, "dead-code");
+    assert_eq!(void["reason"], "void");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_door_without_a_network_checks_codes_with_the_published_key() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let evening = Evening::sold().await;
+    let key = evening.server.visitor().get("/checkin/key").await.expect(200);
+    let key = URL_SAFE_NO_PAD.decode(key["public_key"].as_str().unwrap()).unwrap();
+    let ticket = evening.buyer.get("/ticket").await.expect(200)["tickets"][0].clone();
+    let code = URL_SAFE_NO_PAD.decode(ticket["code"].as_str().unwrap()).unwrap();
+    let (signed, signature) = code.split_at(37);
+    let key = ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, key);
+    key.verify(signed, signature).unwrap();
+    let event: uuid::Uuid = ticket["event_id"].as_str().unwrap().parse().unwrap();
+    assert_eq!((signed[0], &signed[1..17], &signed[33..]), (1, event.as_bytes().as_slice(), &[0, 0, 0, 1][..]));
+}

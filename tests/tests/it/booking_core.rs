@@ -8,9 +8,10 @@ mod refunds;
 mod seat_map;
 mod silence;
 mod strangers;
+mod tickets;
 mod trouble;
 
-use booking::{Ask, BestAvailable, Booking, Closed, Reservation, ReserveError, ReserveRequest, Settings};
+use booking::{Ask, BestAvailable, Booking, Closed, Reservation, ReserveError, ReserveRequest, Settings, TicketKey};
 use model::{EventId, SeatNo, UserId};
 use tests::catalog::Listing;
 use tests::{Database, until};
@@ -29,7 +30,7 @@ pub(crate) struct Core {
 /// The usual settings over this database.
 pub(crate) fn settings(url: &str) -> Settings {
     let endpoint = indexer::Endpoint::parse(url).unwrap();
-    Settings::new(endpoint.config, endpoint.tls)
+    Settings::new(endpoint.config, endpoint.tls, TicketKey::from_seed(&[7; 32]).unwrap())
 }
 
 impl Core {

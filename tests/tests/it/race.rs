@@ -92,10 +92,11 @@ async fn two_hundred_buyers_get_fifty_seats_once_each() {
     })
     .await;
     let client = database.connect().await;
-    let tickets = client.query("select seat_no, holder, code from ticket where state = 'valid'", &[]).await.unwrap();
+    let tickets =
+        client.query("select seat_no, holder, ticket_id from ticket where state = 'valid'", &[]).await.unwrap();
     let seats: HashSet<i32> = tickets.iter().map(|row| row.get(0)).collect();
-    let codes: HashSet<&str> = tickets.iter().map(|row| row.get(2)).collect();
-    assert_eq!((tickets.len(), seats.len(), codes.len()), (50, 50, 50));
+    let ids: HashSet<uuid::Uuid> = tickets.iter().map(|row| row.get(2)).collect();
+    assert_eq!((tickets.len(), seats.len(), ids.len()), (50, 50, 50));
     assert_eq!(database.number("select count(*) from claim where kind = 1").await, 50);
     assert_eq!(database.number("select count(*) from orders").await, 50);
     assert_eq!(database.number("select seats_left::bigint from availability").await, 0);

@@ -22,8 +22,8 @@ pub(super) const RESALE: &str = "
     update orders set state = 'confirmed' where order_id = '{new}';
     update hold set state = 'sold' where hold_id = '{new}';
     insert into claim values ('{event}', 0, 30, 1, '{new}', '{new}', {seq}, 0, 5000);
-    insert into ticket (event_id, ticket_id, seat_no, order_id, holder, code)
-    values ('{event}', '{new}', 0, '{new}', '{other}', repeat('A', 32));
+    insert into ticket (event_id, ticket_id, seat_no, order_id, holder)
+    values ('{event}', '{new}', 0, '{new}', '{other}');
     update payment set refunded = amount where payment_id = '{sold_payment}';
     update orders set state = 'refunded' where order_id = '{sold_order}'";
 
@@ -37,12 +37,10 @@ pub(super) const WRONG: &[Wrong] = &[
     ("claim a held seat", "insert into claim values ('{event}', 2, 30, 0, '{bare_hold}', null, {seq}, 0, 1)", "claim_pkey"),
     ("sell a held seat to another", "insert into claim values ('{event}', 2, 30, 1, '{sold_hold}', '{sold_order}', {seq}, 0, 1)", "claim_pkey"),
     ("move a claim onto a sold seat", "update claim set seat_no = 0 where seat_no = 3", "claim_pkey"),
-    ("a second ticket for a sold seat", "insert into ticket (event_id, ticket_id, seat_no, order_id, holder, code) values ('{event}', '{new}', 0, '{sold_order}', '{other}', repeat('A', 32))", "ticket_one_live"),
-    ("a ticket for a held seat", "insert into ticket (event_id, ticket_id, seat_no, order_id, holder, code) values ('{event}', '{new}', 2, '{pending_order}', '{other}', repeat('A', 32))", "ticket_stands_on_its_claim"),
-    ("a ticket for a free seat", "insert into ticket (event_id, ticket_id, seat_no, order_id, holder, code) values ('{event}', '{new}', 9, '{sold_order}', '{other}', repeat('A', 32))", "ticket_stands_on_its_claim"),
-    ("a ticket of another order", "insert into ticket (event_id, ticket_id, seat_no, order_id, holder, code) values ('{event}', '{new}', 3, '{sold_order}', '{other}', repeat('A', 32))", "ticket_stands_on_its_claim"),
-    ("a ticket of the same code", "insert into ticket (event_id, ticket_id, seat_no, order_id, holder, code, state) select event_id, '{new}', 0, order_id, holder, code, 'void' from ticket where ticket_id = '{ticket}'", "ticket_event_id_code_key"),
-    ("a ticket of a guessable code", "insert into ticket (event_id, ticket_id, seat_no, order_id, holder, code, state) values ('{event}', '{new}', 0, '{sold_order}', '{other}', '1', 'void')", "ticket_code_check"),
+    ("a second ticket for a sold seat", "insert into ticket (event_id, ticket_id, seat_no, order_id, holder) values ('{event}', '{new}', 0, '{sold_order}', '{other}')", "ticket_one_live"),
+    ("a ticket for a held seat", "insert into ticket (event_id, ticket_id, seat_no, order_id, holder) values ('{event}', '{new}', 2, '{pending_order}', '{other}')", "ticket_stands_on_its_claim"),
+    ("a ticket for a free seat", "insert into ticket (event_id, ticket_id, seat_no, order_id, holder) values ('{event}', '{new}', 9, '{sold_order}', '{other}')", "ticket_stands_on_its_claim"),
+    ("a ticket of another order", "insert into ticket (event_id, ticket_id, seat_no, order_id, holder) values ('{event}', '{new}', 3, '{sold_order}', '{other}')", "ticket_stands_on_its_claim"),
     // A sold claim lost.
     ("delete a claim under a live ticket", "delete from claim where seat_no = 0", "ticket_stands_on_its_claim"),
     ("delete every claim", "delete from claim", "ticket_stands_on_its_claim"),
@@ -119,8 +117,13 @@ pub(super) const WRONG: &[Wrong] = &[
     ("a ticket moved to another seat", "update ticket set seat_no = 1 where ticket_id = '{ticket}'", "a ticket keeps its seat"),
     ("a ticket given to another order", "update ticket set order_id = '{pending_order}' where ticket_id = '{ticket}'", "a ticket keeps its seat"),
     ("a resurrected ticket", "update orders set state = 'refunding' where order_id = '{sold_order}'; update ticket set state = 'void' where ticket_id = '{ticket}'; update ticket set state = 'valid' where ticket_id = '{ticket}'", "a ticket keeps its seat"),
-    ("a ticket used and good again", "update ticket set state = 'used' where ticket_id = '{ticket}'; update ticket set state = 'valid' where ticket_id = '{ticket}'", "a ticket keeps its seat"),
+    ("a ticket used and good again", "update ticket set state = 'used', used_at = now() where ticket_id = '{ticket}'; update ticket set state = 'valid' where ticket_id = '{ticket}'", "a ticket keeps its seat"),
     ("a ticket's generation that goes back", "update ticket set generation = 2 where ticket_id = '{ticket}'; update ticket set generation = 1 where ticket_id = '{ticket}'", "a ticket keeps its seat"),
+    ("a ticket passed on under its old code", "update ticket set holder = '{other}' where ticket_id = '{ticket}'", "a ticket changes hands while it is valid"),
+    ("a used ticket passed on", "update ticket set state = 'used', used_at = now() where ticket_id = '{ticket}'; update ticket set holder = '{other}', generation = 2 where ticket_id = '{ticket}'", "a ticket changes hands while it is valid"),
+    ("a ticket used at no time", "update ticket set state = 'used' where ticket_id = '{ticket}'", "ticket_used_says_when"),
+    ("a good ticket that was used", "update ticket set used_at = now() where ticket_id = '{ticket}'", "ticket_used_says_when"),
+    ("a ticket used twice", "update ticket set state = 'used', used_at = now() where ticket_id = '{ticket}'; update ticket set used_at = now() + interval '1 minute' where ticket_id = '{ticket}'", "a ticket is used once"),
     ("a deleted ticket", "delete from ticket where ticket_id = '{ticket}'", "ticket is append-only"),
     ("truncated tickets", "truncate ticket", "ticket is append-only"),
     // Money.
