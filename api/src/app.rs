@@ -10,6 +10,7 @@ use crate::payment::Provider;
 use crate::problem::Problem;
 use crate::sandbox::Sandbox;
 use crate::session::Sessions;
+use crate::upload::Album;
 use booking::Booking;
 use metrics_exporter_prometheus::PrometheusHandle;
 use search::Replica;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub sessions: Sessions,
     /// Seat plans asked for lately.
     pub layouts: Layouts,
+    /// Pictures organizers sent.
+    pub album: Album,
     /// The local copy of the search index.
     pub replica: Replica,
     /// How the process's own indexer fares.

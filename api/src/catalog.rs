@@ -11,7 +11,7 @@ mod synonym;
 mod venue;
 mod written;
 
-pub(crate) use event::{manages, no_such_event};
+pub(crate) use event::{manages, no_such_event, organizer};
 pub use event_record::read as read_event;
 pub use layout::Layouts;
 pub use written::{IfMatch, LSN_HEADER, Written};

@@ -51,6 +51,10 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Object store of the index, as a URL.
     pub store: String,
+    /// Object store of pictures, as a URL.
+    pub images: String,
+    /// The address of a CDN in front of `/image/`, without a trailing slash.
+    pub cdn_url: Option<String>,
     /// Redis, by which processes hear of each other's publications; `None` leaves it to polling.
     pub redis: Option<Secret>,
     /// The indexer's replication slot; `None` is named after the database.
@@ -126,13 +130,16 @@ impl Config {
         let resolved = addr.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
         let addr = resolved.ok_or(ConfigError::Bad { name: "FRONTROW_ADDR", value: addr, accepted: "HOST:PORT" })?;
         let data = data_dir(args.data.as_deref())?;
-        let public_url = env("FRONTROW_PUBLIC_URL").map(check_public_url).transpose()?;
+        let public_url = env("FRONTROW_PUBLIC_URL").map(|url| check_site("FRONTROW_PUBLIC_URL", url)).transpose()?;
+        let cdn_url = env("FRONTROW_CDN_URL").map(|url| check_site("FRONTROW_CDN_URL", url)).transpose()?;
         let store = env("FRONTROW_STORE").unwrap_or_else(|| format!("file://{}", data.join("store").display()));
         Ok(Self {
             role: args.role,
             addr,
             database_url: database_url(args.database.database_url.as_deref())?,
             public_url,
+            images: env("FRONTROW_IMAGES").unwrap_or_else(|| format!("file://{}", data.join("images").display())),
+            cdn_url,
             store,
             redis: env("FRONTROW_REDIS").map(Secret),
             slot: env("FRONTROW_SLOT"),
@@ -159,7 +166,7 @@ fn parsed<T: FromStr + Default>(name: &'static str, accepted: &'static str) -> R
     value.parse().map_err(|_| ConfigError::Bad { name, value, accepted })
 }
 
-fn check_public_url(url: String) -> Result<String, ConfigError> {
+fn check_site(name: &'static str, url: String) -> Result<String, ConfigError> {
     let accepted = "https://HOST or http://HOST:PORT, without a path";
     let host =
         url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).map(|rest| rest.trim_end_matches('/'));
@@ -167,7 +174,7 @@ fn check_public_url(url: String) -> Result<String, ConfigError> {
         Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => {
             Ok(url.trim_end_matches('/').to_owned())
         }
-        _ => Err(ConfigError::Bad { name: "FRONTROW_PUBLIC_URL", value: url, accepted }),
+        _ => Err(ConfigError::Bad { name, value: url, accepted }),
     }
 }
 
@@ -237,8 +244,11 @@ mod tests {
 
     #[test]
     fn a_bad_public_url_is_refused() {
-        assert!(check_public_url("frontrow.test".into()).is_err());
-        assert!(check_public_url("https://frontrow.test/app".into()).is_err());
-        assert_eq!(check_public_url("https://frontrow.test/".into()).unwrap(), "https://frontrow.test");
+        assert!(check_site("FRONTROW_PUBLIC_URL", "frontrow.test".into()).is_err());
+        assert!(check_site("FRONTROW_PUBLIC_URL", "https://frontrow.test/app".into()).is_err());
+        assert_eq!(
+            check_site("FRONTROW_PUBLIC_URL", "https://frontrow.test/".into()).unwrap(),
+            "https://frontrow.test"
+        );
     }
 }

@@ -13,6 +13,7 @@ use crate::mail::{self, Mailer};
 use crate::payment::{self, Provider, signature};
 use crate::sandbox::Sandbox;
 use crate::session::Sessions;
+use crate::upload::Album;
 use crate::{console, database, idempotency, notification, router};
 use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
@@ -173,7 +174,9 @@ fn assemble(
     let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
     let provider =
         Provider::new(format!("{here}/sandbox/v1"), api_key.clone(), format!("{here}/payment/webhook/sandbox"))?;
+    let album = Album::new(Store::open(&config.images)?, config.cdn_url.as_deref());
     Ok(App::new(Parts {
+        album,
         public_url,
         pool,
         replica,

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use garde::Validate;
 use jiff::Timestamp;
-use model::{ArtistId, Currency, EventId, SeatPlan, TierNo, VenueId};
+use model::{ArtistId, Currency, EventId, SeatPlan, TierNo, UserId, VenueId};
 use search::document::{EventDocument, Presale, Status, Tier};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -282,6 +282,14 @@ fn refuse_boost(organizer: &Organizer, body: &EventBody) -> Result<(), Problem> 
     }
 }
 
+/// Who sells an event.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn organizer(app: &App, event_id: EventId) -> Result<Option<UserId>, Problem> {
+    Ok(record::organizer(&mut *app.pool.acquire().await?, event_id).await?)
+}
+
 /// Whether somebody may act for who sells an event: its organizer, or an admin.
 ///
 /// # Errors
@@ -289,10 +297,7 @@ fn refuse_boost(organizer: &Organizer, body: &EventBody) -> Result<(), Problem> 
 pub(crate) async fn manages(app: &App, account: &Account, event_id: EventId) -> Result<bool, Problem> {
     match account.role {
         Role::Admin => Ok(true),
-        Role::Organizer => {
-            let mut db = app.pool.acquire().await?;
-            Ok(record::organizer(&mut db, event_id).await? == Some(account.user_id))
-        }
+        Role::Organizer => Ok(organizer(app, event_id).await? == Some(account.user_id)),
         Role::Attendee => Ok(false),
     }
 }

@@ -73,10 +73,8 @@ fn linked(answer: &EventAnswer, site: &str) -> Json {
     let zone = Some(venue.timezone.as_str());
     let zoned = |at: jiff::Timestamp| format::zoned(&at.to_string(), zone);
     let address = format!("{site}/events/{}", event.event_id);
-    let image = event
-        .image
-        .clone()
-        .unwrap_or_else(|| format!("{site}{}", format::art_address(&event.title, &shown(&event.genres))));
+    let art = || format::art_address(&event.title, &shown(&event.genres));
+    let image = format::absolute(site, &event.image.clone().unwrap_or_else(art));
     let performers: Vec<Json> =
         performers(answer).map(|credit| json!({"@type": performer_type(credit), "name": credit.name})).collect();
     let works: Vec<Json> = event.works.iter().map(work).collect();

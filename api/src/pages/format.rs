@@ -72,6 +72,19 @@ pub(super) fn zoned(time: &str, zone: Option<&str>) -> String {
     instant.map(|at| at.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()).unwrap_or_default()
 }
 
+/// An uploaded picture's address in another of its sizes; any other address as it is.
+pub(super) fn sized(address: &str, size: &str) -> String {
+    match address.strip_suffix("-hero.jpg") {
+        Some(stem) if stem.contains("/image/") => format!("{stem}-{size}.jpg"),
+        _ => address.to_owned(),
+    }
+}
+
+/// An address on this site as other sites know it.
+pub(super) fn absolute(site: &str, address: &str) -> String {
+    if address.starts_with('/') { format!("{site}{address}") } else { address.to_owned() }
+}
+
 /// A title's parts, as organizers set them apart by a dot: what is played, who plays.
 pub(super) fn parts(title: &str) -> Vec<String> {
     title.split(" · ").map(str::to_owned).collect()
@@ -99,6 +112,15 @@ pub(super) fn art_address(title: &str, genres: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_uploaded_picture_has_sizes_and_others_have_not() {
+        assert_eq!(sized("https://cdn.test/image/1/ab-hero.jpg", "card"), "https://cdn.test/image/1/ab-card.jpg");
+        assert_eq!(sized("/image/1/ab-card.jpg", "thumb"), "/image/1/ab-card.jpg");
+        assert_eq!(sized("https://else.test/a-hero.jpg", "card"), "https://else.test/a-hero.jpg");
+        assert_eq!(absolute("https://site.test", "/image/1"), "https://site.test/image/1");
+        assert_eq!(absolute("https://site.test", "https://cdn.test/image/1"), "https://cdn.test/image/1");
+    }
 
     #[test]
     fn prices_read_as_on_a_tag() {

@@ -31,6 +31,8 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     });
     environment
         .add_function("art", |title: &str, genres: &Value| Value::from_safe_string(format::art_address(title, genres)));
+    environment.add_filter("sized", format::sized);
+    environment.add_filter("absolute", |address: &str, site: &str| format::absolute(site, address));
     environment.add_filter("parts", format::parts);
     environment.add_filter("money", format::money);
     environment.add_filter("count", format::count);

@@ -36,4 +36,5 @@ mod serving;
 mod store;
 mod tidy;
 mod tls;
+mod uploads;
 mod whole_path;
