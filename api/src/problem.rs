@@ -6,7 +6,10 @@ use crate::account::PasswordError;
 use crate::payment::ProviderError;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use booking::{BuyError, CheckInError, ExtendError, Failure, RefundError, ReleaseError, ReserveError, SeatsError, TransferError};
+use booking::{
+    BuyError, CheckInError, ExtendError, Failure, RefundError, ReleaseError, ReserveError, SalesError, SeatsError,
+    TransferError,
+};
 use search::BadParameter;
 use serde_json::{Map, Value, json};
 
@@ -353,6 +356,15 @@ impl From<CheckInError> for Problem {
             CheckInError::Void => dead("void", "the ticket was given back"),
             CheckInError::AlreadyUsed { at } => already_used(at),
             CheckInError::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<SalesError> for Problem {
+    fn from(error: SalesError) -> Self {
+        match error {
+            SalesError::NoSuchEvent => no_such_event(),
+            SalesError::Failed(failure) => failure.into(),
         }
     }
 }

@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::openapi::{self, DescribeError};
 use crate::problem::Problem;
 use crate::{
-    account, buy, catalog, door, edge, find, limit, notification, ops, order, pages, payment, reserve, sandbox, saved_search,
-    seats, ticket, upload,
+    account, buy, catalog, door, edge, find, limit, notification, ops, order, pages, payment, report, reserve, sandbox,
+    saved_search, seats, ticket, upload,
 };
 use axum::Router;
 use axum::http::StatusCode;
@@ -49,6 +49,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(ticket::router())
         .merge(door::router())
         .merge(upload::router())
+        .merge(report::router())
         .merge(saved_search::router())
         .merge(notification::router())
         .merge(payment::router())

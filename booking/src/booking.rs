@@ -5,6 +5,7 @@
 mod payments;
 mod read;
 mod refund;
+mod report;
 mod tickets;
 mod watch;
 

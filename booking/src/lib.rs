@@ -15,6 +15,7 @@ mod plans;
 mod rehearsal;
 mod reservation;
 mod restate;
+mod sales;
 mod seats;
 mod shell;
 mod table;
@@ -34,5 +35,6 @@ pub use reservation::{
     ReserveRequest, ReservedSeat,
 };
 pub use restate::{lock_lane, restate_availability};
+pub use sales::{DaySales, Sales, SalesError, Sold, TierSales};
 pub use seats::board::Subscription;
 pub use seats::{SeatDelta, SeatState, SeatStates, SeatUpdate, SeatsError, SeatsSince};

@@ -138,3 +138,33 @@ pub(crate) async fn check_in(connection: &mut PgConnection, code: TicketCode) ->
     .await?;
     Ok(at.map(jiff_sqlx::Timestamp::to_jiff))
 }
+
+/// A ticket as a report sees it.
+#[derive(Debug)]
+pub(crate) struct SoldRow {
+    pub(crate) day: jiff_sqlx::Date,
+    pub(crate) seat_no: i32,
+    pub(crate) price: i64,
+    pub(crate) state: String,
+    pub(crate) layout_hash: String,
+}
+
+/// Every ticket an event ever sold: when in its venue's zone, for what.
+pub(crate) async fn sold(connection: &mut PgConnection, event: EventId) -> sqlx::Result<Vec<SoldRow>> {
+    sqlx::query_as!(
+        SoldRow,
+        r#"select (t.created_at at time zone v.timezone)::date as "day!: jiff_sqlx::Date", t.seat_no,
+            h.prices[array_position(h.seat_nos, t.seat_no)] as "price!", t.state, h.layout_hash
+        from ticket t join orders o using (event_id, order_id) join hold h using (event_id, hold_id)
+            join event e using (event_id) join venue v using (venue_id)
+        where t.event_id = $1"#,
+        event.0
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// What an event is sold in.
+pub(crate) async fn currency(connection: &mut PgConnection, event: EventId) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!("select currency from event where event_id = $1", event.0).fetch_optional(connection).await
+}
