@@ -86,7 +86,7 @@ pub(crate) fn launch_anywhere(dir: &Path, settings: &str) -> u16 {
 pub(crate) fn launch(dir: &Path, port: u16, settings: &str) -> bool {
     let options = format!(
         "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} {settings} \
-         -c max_wal_senders=64 -c max_replication_slots=64 -c max_connections=400 -c shared_buffers=128MB",
+         -c max_wal_senders=64 -c max_replication_slots=512 -c max_connections=400 -c shared_buffers=128MB",
         dir.display()
     );
     let mut command = tool(dir, "pg_ctl");

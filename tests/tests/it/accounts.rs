@@ -17,7 +17,7 @@ enum Who {
     Admin,
 }
 
-const OPERATIONS: [(&str, &str, Who); 47] = [
+const OPERATIONS: [(&str, &str, Who); 57] = [
     ("POST", "/user", Who::Anyone),
     ("GET", "/user", Who::SignedIn),
     ("PUT", "/user", Who::SignedIn),
@@ -47,6 +47,16 @@ const OPERATIONS: [(&str, &str, Who); 47] = [
     ("POST", "/ticket/reserve/{event_id}/extend", Who::SignedIn),
     ("POST", "/ticket/buy/{event_id}", Who::SignedIn),
     ("GET", "/order/{order_id}", Who::SignedIn),
+    ("POST", "/order/{order_id}/refund", Who::SignedIn),
+    ("POST", "/ticket/{ticket_id}/transfer", Who::SignedIn),
+    ("POST", "/checkin", Who::SignedIn),
+    ("GET", "/checkin/key", Who::Anyone),
+    ("POST", "/upload", Who::SignedIn),
+    ("PUT", "/upload/{image_id}", Who::SignedIn),
+    ("DELETE", "/upload/{image_id}", Who::SignedIn),
+    ("GET", "/image/{content}/{file}", Who::Anyone),
+    ("GET", "/event/{event_id}/sales", Who::SignedIn),
+    ("GET", "/event/{event_id}/sales.csv", Who::SignedIn),
     ("GET", "/ticket", Who::SignedIn),
     ("GET", "/ticket/{event_id}", Who::SignedIn),
     ("GET", "/ticket/{ticket_id}/qr.svg", Who::SignedIn),
