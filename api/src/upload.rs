@@ -23,7 +23,7 @@ use form::Upload;
 use model::EventId;
 use picture::{Pictures, Size};
 use serde::Serialize;
-use sqlx::Connection as _;
+use sqlx::{Connection as _, PgConnection};
 use table::{Content, ImageRow};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -119,11 +119,7 @@ async fn replace(
     let uploaded = describe(&app, (image, was.event), id, &pictures);
     let mut db = app.pool.acquire().await?;
     let mut transaction = db.begin().await?;
-    if let Some(event) = was.event {
-        booking::lock_lane(&mut transaction, event).await?;
-        let shown = app.album.urls(was.content, &was.hash).hero;
-        table::show(&mut transaction, event, Some(&shown), Some(&uploaded.urls.hero)).await?;
-    }
+    show_instead(&app, &mut transaction, &was, Some(&uploaded.urls.hero)).await?;
     if !table::replace(&mut transaction, image, was.content, content(id, &pictures)?).await? {
         transaction.rollback().await?;
         return Err(Problem::new(StatusCode::CONFLICT, "changed-meanwhile", "The picture was changed meanwhile"));
@@ -141,11 +137,7 @@ async fn remove(State(app): State<App>, organizer: Organizer, Id(image): Id<Uuid
     let was = own(&app, &organizer, image).await?;
     let mut db = app.pool.acquire().await?;
     let mut transaction = db.begin().await?;
-    if let Some(event) = was.event {
-        booking::lock_lane(&mut transaction, event).await?;
-        let shown = app.album.urls(was.content, &was.hash).hero;
-        table::show(&mut transaction, event, Some(&shown), None).await?;
-    }
+    show_instead(&app, &mut transaction, &was, None).await?;
     if !table::delete(&mut transaction, image, was.content).await? {
         transaction.rollback().await?;
         return Err(no_such_image());
@@ -195,6 +187,15 @@ async fn own(app: &App, organizer: &Organizer, image: Uuid) -> Result<ImageRow, 
         None => return Err(Problem::forbidden("this picture belongs to another organizer")),
     }
     Ok(row)
+}
+
+/// Lets the event that a picture shows, if it still does, be shown by another one, or by none.
+async fn show_instead(app: &App, db: &mut PgConnection, was: &ImageRow, address: Option<&str>) -> Result<(), Problem> {
+    let Some(event) = was.event else { return Ok(()) };
+    booking::lock_lane(db, event).await?;
+    let shown = app.album.urls(was.content, &was.hash).hero;
+    table::show(db, event, Some(&shown), address).await?;
+    Ok(())
 }
 
 fn describe(app: &App, (image_id, event_id): (Uuid, Option<EventId>), content: Uuid, pictures: &Pictures) -> Uploaded {
