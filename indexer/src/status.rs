@@ -9,7 +9,7 @@ use crate::source::{Source, slot};
 use jiff::Timestamp;
 use model::Lsn;
 use search::manifest::{Alias, Head, Manifest};
-use search::presence;
+use search::presence::{self, Presence, Seen};
 use search::store::StoreError;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -51,18 +51,9 @@ pub struct Point {
 /// A replica as it said it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReplicaStatus {
-    /// Its machine's name.
-    pub host: String,
-    /// Its process there.
-    pub pid: u32,
-    /// The generation it shows.
-    pub generation: u32,
-    /// The publication it shows.
-    pub seq: u64,
-    /// The position it shows.
-    pub lsn: Lsn,
-    /// Whether it counts itself ready.
-    pub ready: bool,
+    /// What it said.
+    #[serde(flatten)]
+    pub presence: Presence,
     /// How long ago it said so.
     pub age_ms: i64,
 }
@@ -136,10 +127,9 @@ async fn points(settings: &Settings) -> Result<Vec<Point>, StoreError> {
 
 async fn replicas(settings: &Settings) -> Result<Vec<ReplicaStatus>, StoreError> {
     let now = Timestamp::now().as_millisecond();
-    let status = |seen: presence::Seen| {
-        let presence::Presence { host, pid, generation, seq, lsn, ready } = seen.presence;
+    let status = |seen: Seen| {
         let age_ms = now.saturating_sub(seen.at.as_millisecond()).max(0);
-        ReplicaStatus { host, pid, generation, seq, lsn, ready, age_ms }
+        ReplicaStatus { presence: seen.presence, age_ms }
     };
     Ok(presence::seen(&settings.store).await?.into_iter().map(status).collect())
 }

@@ -16,13 +16,14 @@ pub(crate) fn of(status: &Status) -> String {
     }
     if !status.replicas.is_empty() {
         let rows = status.replicas.iter().map(|replica| {
-            let ready = if replica.ready { "ready" } else { "not ready" };
+            let there = &replica.presence;
+            let ready = if there.ready { "ready" } else { "not ready" };
             vec![
-                replica.host.clone(),
-                replica.pid.to_string(),
-                replica.generation.to_string(),
-                replica.seq.to_string(),
-                replica.lsn.to_string(),
+                there.host.clone(),
+                there.pid.to_string(),
+                there.generation.to_string(),
+                there.seq.to_string(),
+                there.lsn.to_string(),
                 ready.to_owned(),
                 format!("{} ms ago", replica.age_ms),
             ]
@@ -86,16 +87,12 @@ mod tests {
     use super::*;
     use indexer::{IndexStatus, ReplicaStatus};
     use model::Lsn;
+    use search::presence::Presence;
 
     #[test]
     fn columns_are_aligned() {
         let replica = |host: &str, seq| ReplicaStatus {
-            host: host.into(),
-            pid: 7,
-            generation: 2,
-            seq,
-            lsn: Lsn(0x20),
-            ready: seq > 9,
+            presence: Presence { host: host.into(), pid: 7, generation: 2, seq, lsn: Lsn(0x20), ready: seq > 9 },
             age_ms: 40,
         };
         let status = Status {

@@ -65,7 +65,7 @@ async fn a_reindex_beside_a_running_indexer_fails_no_search_and_loses_no_write()
     let lsn = case.status().await.index.unwrap().lsn;
     until("the replica shows the new generation", || async {
         let replicas = case.status().await.replicas;
-        replicas.iter().any(|replica| replica.generation == 3 && replica.lsn >= lsn).then_some(())
+        replicas.iter().any(|replica| replica.presence.generation == 3 && replica.presence.lsn >= lsn).then_some(())
     })
     .await;
     done.store(true, Ordering::Relaxed);
@@ -238,7 +238,7 @@ async fn status_says_who_writes_and_who_reads() {
     let pid = server.process.id();
     let status = until("the replica is seen", || async {
         let status = case.status().await;
-        status.replicas.iter().any(|replica| replica.pid == pid && replica.ready).then_some(status)
+        status.replicas.iter().any(|replica| replica.presence.pid == pid && replica.presence.ready).then_some(status)
     })
     .await;
     let index = status.index.unwrap();

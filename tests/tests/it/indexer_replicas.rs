@@ -123,8 +123,9 @@ async fn replicas_that_are_killed_wiped_paused_or_cold_end_alike() {
     let seqs = until("all say that they are there", || async {
         let status = case.status().await;
         let ids: Vec<u32> = readers.iter().map(|reader| reader.server.process.id()).collect();
-        let there = status.replicas.iter().filter(|replica| ids.contains(&replica.pid) && replica.ready);
-        let there: Vec<u64> = there.map(|replica| replica.seq).collect();
+        let there =
+            status.replicas.iter().filter(|replica| ids.contains(&replica.presence.pid) && replica.presence.ready);
+        let there: Vec<u64> = there.map(|replica| replica.presence.seq).collect();
         (there.len() == ids.len() && there.iter().all(|seq| Some(*seq) == status.index.as_ref().map(|at| at.seq)))
             .then_some(there)
     })
