@@ -91,6 +91,20 @@ pub fn flaw(history: &[Operation]) -> Option<Flaw> {
     })
 }
 
+/// What happened to a seat, in the order of asking, in milliseconds from the first: for whoever looks into a flaw.
+#[must_use]
+pub fn story(history: &[Operation], seat: u32) -> String {
+    let mut on_it: Vec<&Operation> =
+        history.iter().filter(|operation| effects(&operation.did).iter().any(|(of, _)| *of == seat)).collect();
+    on_it.sort_by_key(|operation| operation.asked);
+    let start = on_it.first().map(|operation| operation.asked);
+    let ms = |at: Instant| start.map_or(0, |start| at.duration_since(start).as_millis());
+    let line = |operation: &&Operation| {
+        format!("{}..{:?} {:?}\n", ms(operation.asked), operation.answered.map(ms), operation.did)
+    };
+    on_it.iter().map(line).collect()
+}
+
 fn inversion(history: &[Operation]) -> Option<Flaw> {
     let mut took: Vec<(Instant, Instant, i64)> = history
         .iter()

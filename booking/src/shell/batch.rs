@@ -6,7 +6,7 @@
 use super::connection::{ANSWER_MAX, LOAD_MAX, within};
 use super::desk::Desk;
 use super::loaded::{LoadError, Place, Source};
-use super::recall::{Asked, Recall, Told, keyed};
+use super::recall::{Asked, Told};
 use super::write::{WriteError, write};
 use super::{Answer, Lanes, Queued, Refused};
 use crate::failure::Failure;
@@ -74,34 +74,36 @@ impl LoadedLane {
         })
         .await?;
         lanes.connections.put_back(connection);
-        let mut recall = Recall::default();
-        recall.restore(recent);
         let layout = lane.house().layout.clone();
         let board = lanes.board(event, || Board::new(layout.clone(), place.version(), lane.seats()));
         board.reset(&layout, place.version(), lane.seats());
         tracing::debug!(event.id = %event, lane.epoch = place.epoch, lane.seq = place.seq, "lane loaded");
         let lanes = Arc::clone(lanes);
-        Ok(Self { lanes, event, place, desk: Desk { lane, recall }, board, terms_seen_at, void: false, lost: false })
+        Ok(Self { lanes, event, place, desk: Desk::new(lane, recent), board, terms_seen_at, void: false, lost: false })
     }
 
-    /// Takes the lane again and reads it anew, with what the queue's keys came to.
+    /// Takes the lane again and reads it anew, with what the open keys came to. If another process had it meanwhile, what was
+    /// answered here counts for nothing: it may have answered the same keys otherwise, and others that are unknown here.
     pub(super) async fn reload(&mut self, queue: &[Queued]) -> Result<(), LoadError> {
         self.void = true;
-        let keys = queue.iter().filter_map(|queued| keyed(&queued.command));
-        let keys: Vec<_> = keys.map(|(buyer, key, _)| (buyer, key.to_owned())).collect();
+        let keys = self.desk.open_keys(queue.iter().map(|queued| &queued.command));
         let connection = self.lanes.connections.get().await?;
         let asked_at = Instant::now();
         let source = Source { connection: &connection, event: self.event, plans: &self.lanes.plans };
-        let taken = within(LOAD_MAX, async {
+        let (place, lane, known) = within(LOAD_MAX, async {
             let (place, lane) = source.take(self.lanes.lease.owner(), &self.lanes.clock).await?;
-            let known = source.by_keys(&lane, &keys).await?;
+            let is_ours = place.follows(&self.place);
+            let known = if is_ours { source.by_keys(&lane, &keys).await? } else { source.recent(&lane).await? };
             Ok::<_, LoadError>((place, lane, known))
-        });
-        let known;
-        (self.place, self.desk.lane, known) = taken.await?;
-        self.desk.recall.restore(known);
+        })
+        .await?;
         self.lanes.connections.put_back(connection);
-        (self.terms_seen_at, self.void) = (asked_at, false);
+        if place.follows(&self.place) {
+            self.desk.renew(lane, known);
+        } else {
+            self.desk = Desk::new(lane, known);
+        }
+        (self.place, self.terms_seen_at, self.void) = (place, asked_at, false);
         let lane = &self.desk.lane;
         self.board.reset(&lane.house().layout, self.place.version(), lane.seats());
         Ok(())
@@ -134,7 +136,7 @@ impl LoadedLane {
         if !decided.facts.is_empty() {
             if let Err(error) = self.commit(&decided.facts, queue.len()).await {
                 self.void = true;
-                self.desk.undone(&decided);
+                self.desk.undone(decided);
                 return Err(error);
             }
             entry = Some(self.place.receipt());
@@ -202,7 +204,7 @@ impl LoadedLane {
     /// Reads the orders the queue speaks of and the lane does not know: reported on, named by their hold, or by their key alone.
     async fn bring_in_orders(&mut self, queue: &[Queued]) -> Result<(), BatchError> {
         let (mut orders, mut holds, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-        let Desk { lane, recall } = &self.desk;
+        let Desk { lane, recall, .. } = &self.desk;
         for Queued { command, .. } in queue {
             match command {
                 Command::Settle { order, .. } | Command::Refund { order, .. } if lane.order(*order).is_none() => {

@@ -1,9 +1,10 @@
 //! Where a batch is decided: a lane, and what was answered to whom. Pure: instants and ids are arguments, and nothing is written.
 //!
-//! What a batch decided is in the state at once, but its answers count only once it is in the log (`committed`); a batch that
-//! is not written leaves a desk that must be thrown away, all but what it remembers (`undone`).
+//! What a batch decided is in the state at once, but its answers count only once it is in the log (`committed`). A batch that is
+//! not known to be there leaves a state that nothing may rest on (`undone`) until it is read anew, with what the batch's keys came
+//! to (`open_keys`, `renew`): whoever sent them may have been told that it failed, and ask again much later.
 
-use super::recall::{Recall, Told, keyed};
+use super::recall::{Recall, Recalled, Told, keyed};
 use crate::lane::fact::Fact;
 use crate::lane::{Command, Lane, Moment, Refusal};
 use crate::reservation::Receipt;
@@ -14,6 +15,8 @@ use model::UserId;
 pub(super) struct Desk {
     pub(super) lane: Lane,
     pub(super) recall: Recall,
+    /// Keys of a batch that may be in the log or not. Nothing is decided while there are any, so there is one batch at most.
+    doubtful: Vec<(UserId, String)>,
 }
 
 /// What a batch came to.
@@ -28,6 +31,26 @@ pub(super) struct Decided {
 }
 
 impl Desk {
+    /// One of a lane just taken, and what was done of late.
+    pub(super) fn new(lane: Lane, recent: Vec<Recalled>) -> Self {
+        let mut recall = Recall::default();
+        recall.restore(recent);
+        Self { lane, recall, doubtful: Vec::new() }
+    }
+
+    /// The keys whose answers must be read with the state: those in doubt, and those of the commands to be decided next.
+    pub(super) fn open_keys<'a>(&self, commands: impl Iterator<Item = &'a Command>) -> Vec<(UserId, String)> {
+        let next = commands.filter_map(keyed).map(|(buyer, key, _)| (buyer, key.to_owned()));
+        self.doubtful.iter().cloned().chain(next).collect()
+    }
+
+    /// The state was read anew, and with it what the open keys came to. Nobody else decided anything in between.
+    pub(super) fn renew(&mut self, lane: Lane, known: Vec<Recalled>) {
+        self.lane = lane;
+        self.recall.restore(known);
+        self.doubtful.clear();
+    }
+
     /// Lets go what time lets go, then decides each command, or finds its first answer.
     pub(super) fn decide<'a>(
         &mut self,
@@ -63,9 +86,10 @@ impl Desk {
     }
 
     /// The batch is not in the log, or not known to be: what it answered was answered to nobody.
-    pub(super) fn undone(&mut self, decided: &Decided) {
+    pub(super) fn undone(&mut self, decided: Decided) {
         for (buyer, key) in &decided.fresh {
             self.recall.forget(*buyer, key);
         }
+        self.doubtful.extend(decided.fresh);
     }
 }

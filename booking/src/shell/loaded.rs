@@ -37,6 +37,11 @@ impl Place {
         u64::try_from(self.seq + self.terms).unwrap_or_default()
     }
 
+    /// Whether this is `before` taken again, and nobody had the lane in between.
+    pub(super) fn follows(&self, before: &Self) -> bool {
+        self.epoch == before.epoch + 1
+    }
+
     /// The place of the last batch in the log.
     pub(super) fn receipt(&self) -> Receipt {
         Receipt { seq: self.seq, hash: self.head }

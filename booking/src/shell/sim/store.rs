@@ -157,8 +157,13 @@ impl Store {
         self.log[usize::try_from(seq - 1).unwrap()].1
     }
 
-    /// What was done under keys.
-    pub(super) fn recalled(&self) -> Vec<Recalled> {
+    /// Whether a hold was made under a key.
+    pub(super) fn has_hold(&self, buyer: UserId, key: &str) -> bool {
+        self.keys.contains_key(&(buyer, key.to_owned()))
+    }
+
+    /// What was done under such keys as `wanted`.
+    pub(super) fn recalled(&self, wanted: impl Fn(&(UserId, String)) -> bool) -> Vec<Recalled> {
         let reserved = self.holds.values().map(|row| {
             let first =
                 Hold { expires_at: row.first_expires_at, extended: false, state: HoldState::Held, ..row.hold.clone() };
@@ -169,7 +174,7 @@ impl Store {
             let told = Told { done: Done::Checkout { order: row.order, payment: *payment }, receipt: None };
             Recalled { buyer: self.orders[&row.order].buyer, key: row.key.clone(), asked: Asked::Buy, told }
         });
-        reserved.chain(bought).collect()
+        reserved.chain(bought).filter(|done| wanted(&(done.buyer, done.key.clone()))).collect()
     }
 
     /// Writes a batch at `now`; `None` when it lost to the fence or the clock, and nothing was written.

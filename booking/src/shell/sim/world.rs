@@ -8,7 +8,7 @@ use crate::order::Report;
 use crate::reservation::{Ask, BestAvailable, Receipt};
 use crate::shell::desk::{Decided, Desk};
 use crate::shell::loaded::Place;
-use crate::shell::recall::{Recall, Told};
+use crate::shell::recall::Told;
 use jiff::{SignedDuration, Timestamp};
 use model::{OrderId, PaymentId, SeatNo};
 use rand::rngs::SmallRng;
@@ -38,11 +38,12 @@ pub(super) struct Tally {
     crashes: u64,
     answers_lost: u64,
     writes_lost: u64,
+    given_up: u64,
 }
 
 impl Tally {
     /// Each count under its name.
-    pub(super) fn by_name(&self) -> [(&'static str, u64); 10] {
+    pub(super) fn by_name(&self) -> [(&'static str, u64); 11] {
         [
             ("holds", self.held),
             ("refusals", self.refused),
@@ -54,6 +55,7 @@ impl Tally {
             ("crashes", self.crashes),
             ("lost answers", self.answers_lost),
             ("lost writes", self.writes_lost),
+            ("batches given up", self.given_up),
         ]
     }
 }
@@ -71,6 +73,7 @@ impl AddAssign for Tally {
         self.crashes += other.crashes;
         self.answers_lost += other.answers_lost;
         self.writes_lost += other.writes_lost;
+        self.given_up += other.given_up;
     }
 }
 
@@ -101,6 +104,7 @@ struct Serving {
     place: Place,
     desk: Desk,
     seen_at: Timestamp,
+    void: bool,
     writing: Option<Batch>,
 }
 
@@ -287,16 +291,26 @@ impl World {
         let (place, lane) = self.store.take(process, self.now)?;
         self.tally.takeovers += 1;
         self.store.check();
-        let mut desk = Desk { lane, recall: Recall::default() };
-        desk.recall.restore(self.store.recalled());
-        Some(Serving { place, desk, seen_at: self.now, writing: None })
+        let desk = Desk::new(lane, self.store.recalled(|_| true));
+        Some(Serving { place, desk, seen_at: self.now, void: false, writing: None })
     }
 
-    /// After trouble: reads the state anew, and decides the same requests again. False when another has the lane.
+    /// After trouble: reads the state anew, and decides the same requests again. When that fails too, everyone is told so, and the
+    /// state stays void. False when another has the lane.
     fn recover(&mut self, process: usize, serving: &mut Serving, requests: Vec<usize>) -> bool {
+        serving.void = true;
+        if self.one_in(4) {
+            self.tally.given_up += 1;
+            return true;
+        }
         let Some((place, lane)) = self.store.take(process, self.now) else { return false };
-        (serving.place, serving.desk.lane, serving.seen_at) = (place, lane, self.now);
-        serving.desk.recall.restore(self.store.recalled());
+        if place.follows(&serving.place) {
+            let open = serving.desk.open_keys(requests.iter().map(|request| &self.requests[*request].command));
+            serving.desk.renew(lane, self.store.recalled(|key| open.contains(key)));
+        } else {
+            serving.desk = Desk::new(lane, self.store.recalled(|_| true));
+        }
+        (serving.place, serving.seen_at, serving.void) = (place, self.now, false);
         self.decide_these(process, serving, requests);
         true
     }
@@ -305,6 +319,9 @@ impl World {
         let count = self.pick(BATCH_MAX) + 1;
         let inbox = &mut self.processes[process].inbox;
         let requests: Vec<usize> = inbox.drain(..count.min(inbox.len())).collect();
+        if serving.void {
+            return self.recover(process, serving, requests);
+        }
         if self.now.duration_since(serving.seen_at) >= TERMS_AGE_MAX {
             if serving.place != self.store.place {
                 return self.recover(process, serving, requests);
@@ -370,7 +387,7 @@ impl World {
             }
             _ => {
                 self.tally.writes_lost += u64::from(fate != Fate::Done);
-                serving.desk.undone(&decided);
+                serving.desk.undone(decided);
                 self.recover(process, serving, requests)
             }
         }
@@ -386,9 +403,17 @@ impl World {
             }
             match answer {
                 Ok(told) => self.told(*request, &Told { receipt: told.receipt.or(entry), ..told }),
-                Err(_) => self.tally.refused += 1,
+                Err(refusal) => self.refused(*request, &refusal),
             }
         }
+    }
+
+    /// A client is told no: then nothing was done under its key.
+    fn refused(&mut self, request: usize, refusal: &Refusal) {
+        if let Command::Reserve { buyer, key, .. } = &self.requests[request].command {
+            assert!(!self.store.has_hold(*buyer, key), "{refusal:?} to a request whose hold is in the tables");
+        }
+        self.tally.refused += 1;
     }
 
     /// A client has its answer: it must be the first one to its key, and in the tables.
