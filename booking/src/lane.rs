@@ -161,14 +161,26 @@ pub(crate) enum AttemptState {
     Captured,
     Voiding,
     Voided,
+    Returning,
+    Returned,
 }
 
 impl AttemptState {
     /// The state of this name.
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        [Self::Created, Self::Authorized, Self::Declined, Self::Capturing, Self::Captured, Self::Voiding, Self::Voided]
-            .into_iter()
-            .find(|state| state.as_str() == name)
+        [
+            Self::Created,
+            Self::Authorized,
+            Self::Declined,
+            Self::Capturing,
+            Self::Captured,
+            Self::Voiding,
+            Self::Voided,
+            Self::Returning,
+            Self::Returned,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == name)
     }
 
     /// The name in the database.
@@ -181,6 +193,8 @@ impl AttemptState {
             Self::Captured => "captured",
             Self::Voiding => "voiding",
             Self::Voided => "voided",
+            Self::Returning => "returning",
+            Self::Returned => "returned",
         }
     }
 }

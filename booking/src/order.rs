@@ -130,6 +130,8 @@ pub struct PaymentAttempt {
     pub amount: i64,
     /// Of `amount`.
     pub currency: Currency,
+    /// What of it went back, in minor units.
+    pub refunded: i64,
     /// Where it stands.
     #[serde(flatten)]
     pub state: PaymentState,
@@ -158,6 +160,10 @@ pub enum PaymentState {
     Voiding,
     /// The money was let go.
     Voided,
+    /// The money was taken though the order cannot have it; we asked to give it back.
+    Returning,
+    /// That money is back.
+    Returned,
 }
 
 impl PaymentState {
@@ -172,6 +178,8 @@ impl PaymentState {
             Self::Captured => "captured",
             Self::Voiding => "voiding",
             Self::Voided => "voided",
+            Self::Returning => "returning",
+            Self::Returned => "returned",
         }
     }
 }
@@ -368,7 +376,7 @@ pub enum RefundError {
 /// Something a provider has still to be told, from the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effect {
-    /// For `effect_done` and `effect_failed`.
+    /// For `effect_done`, `effect_failed` and `effect_refused`.
     pub id: i64,
     /// What to ask for.
     pub topic: EffectTopic,
@@ -391,6 +399,17 @@ pub enum EffectTopic {
     Refund,
 }
 
+/// How much providers have still to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OutboxWeight {
+    /// Effects to be carried out.
+    pub(crate) waiting: i64,
+    /// Effects that providers refuse: nobody asks for them any more.
+    pub(crate) dead: i64,
+    /// Seconds since the oldest waiting one was written.
+    pub(crate) oldest_s: i64,
+}
+
 /// A webhook not yet dealt with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InboxEntry {
@@ -403,6 +422,19 @@ pub struct InboxEntry {
 }
 
 impl EffectTopic {
+    /// Whether the attempt still waits for it; else the effect was overtaken, and there is nothing to ask for.
+    #[must_use]
+    pub fn is_awaited_by(self, payment: &PaymentAttempt) -> bool {
+        match self {
+            Self::Capture => payment.state == PaymentState::Capturing,
+            Self::Void => payment.state == PaymentState::Voiding,
+            Self::Refund => {
+                matches!(payment.state, PaymentState::Captured | PaymentState::Returning)
+                    && payment.refunded < payment.amount
+            }
+        }
+    }
+
     /// The name in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -46,11 +46,19 @@ pub struct Opened {
 /// Why a call to the provider came to nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
-    /// No answer, or one that makes no sense.
+    /// No answer, or one that makes no sense: what was asked for may have been done.
     #[error("call the payment provider")]
     Unreachable(#[from] reqwest::Error),
-    /// The provider refused.
+    /// It cannot now; it may later.
     #[error("the payment provider answered {status}: {title}")]
+    NotNow {
+        /// Its status.
+        status: u16,
+        /// Its words.
+        title: String,
+    },
+    /// It never will: the payment is not one it can do that with.
+    #[error("the payment provider refused with {status}: {title}")]
     Refused {
         /// Its status.
         status: u16,
@@ -141,7 +149,12 @@ async fn accepted(response: reqwest::Response) -> Result<reqwest::Response, Prov
         return Ok(response);
     }
     let title = response.text().await?.chars().take(200).collect();
-    Err(ProviderError::Refused { status: status.as_u16(), title })
+    let status = status.as_u16();
+    Err(match status {
+        // Not the payment's fault: a wrong key, too much at once, a fault of the provider's.
+        401 | 403 | 408 | 429 | 500.. => ProviderError::NotNow { status, title },
+        _ => ProviderError::Refused { status, title },
+    })
 }
 
 /// A provider's state as booking understands it.

@@ -53,6 +53,7 @@ pub async fn run(app: App, booking: Booking) {
             polled = Instant::now();
             note("poll", Box::pin(poll(&app, &booking)).await);
             note("cancelled events", Box::pin(undo_cancelled(&app, &booking)).await);
+            note("figures", booking.weigh_outbox().await.map_err(StepError::from));
         }
     }
 }
@@ -97,10 +98,15 @@ async fn outbox(app: &App, booking: &Booking) -> Result<(), StepError> {
     come_again(app, effects.len());
     let finish = |effect: Effect| async move {
         let settled = match Box::pin(carry_out(app, booking, &effect)).await {
-            Ok(()) => booking.effect_done(effect.id).await,
+            Ok(Outcome::Done) => booking.effect_done(effect.id).await,
+            Ok(Outcome::Never { why }) => {
+                tracing::error!(payment.id = %effect.payment.payment_id, topic = effect.topic.as_str(), why, "payments: given up");
+                booking.effect_refused(effect.id, &why).await
+            }
             Err(error) => {
+                let why = indexer::sentence(&error);
                 note("effect", Err(error));
-                booking.effect_failed(effect.id).await
+                booking.effect_failed(effect.id, &why).await
             }
         };
         note("effect", settled.map_err(StepError::from));
@@ -109,19 +115,54 @@ async fn outbox(app: &App, booking: &Booking) -> Result<(), StepError> {
     Ok(())
 }
 
-async fn carry_out(app: &App, booking: &Booking, effect: &Effect) -> Result<(), StepError> {
-    let Some(provider_ref) = effect.payment.provider_ref.as_deref() else {
-        // Never opened at the provider: there is nothing there to let go.
-        return Ok(());
+/// What became of an effect.
+enum Outcome {
+    /// It is so, or nobody waits for it any more.
+    Done,
+    /// The provider refuses, and the payment still waits for it: a person has to see to that.
+    Never { why: String },
+}
+
+async fn carry_out(app: &App, booking: &Booking, effect: &Effect) -> Result<Outcome, StepError> {
+    let Effect { topic, payment, .. } = effect;
+    // Without a reference it was never opened at the provider: there is nothing there.
+    let Some(provider_ref) = payment.provider_ref.as_deref().filter(|_| topic.is_awaited_by(payment)) else {
+        return Ok(Outcome::Done);
     };
-    let (act, report) = match effect.topic {
+    let (act, wanted) = match topic {
         EffectTopic::Capture => (Act::Capture, Report::Captured),
         EffectTopic::Void => (Act::Void, Report::Voided),
         EffectTopic::Refund => (Act::Refund, Report::Refunded),
     };
-    app.provider.act(act, provider_ref, &effect.dedup).await?;
-    booking.payment_reported(&effect.payment.provider, provider_ref, report).await?;
-    Ok(())
+    let report = |stands| booking.payment_reported(&payment.provider, provider_ref, stands);
+    // What was tried before may have been done, whatever the answer was: where the payment stands says so.
+    if effect.attempts > 0 && app.provider.ask(provider_ref).await?.as_ref() == Some(&wanted) {
+        report(wanted).await?;
+        return Ok(Outcome::Done);
+    }
+    let why = match app.provider.act(act, provider_ref, &effect.dedup).await {
+        Ok(()) => {
+            report(wanted).await?;
+            return Ok(Outcome::Done);
+        }
+        Err(error @ ProviderError::Refused { .. }) => error.to_string(),
+        Err(error) => return Err(error.into()),
+    };
+    // It does not stand as we thought: the lane decides on what is true.
+    match app.provider.ask(provider_ref).await {
+        Ok(Some(stands)) => {
+            let done = stands == wanted;
+            report(stands).await?;
+            if done {
+                return Ok(Outcome::Done);
+            }
+        }
+        Ok(None) | Err(ProviderError::Refused { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let now = booking.payment(payment.payment_id).await?;
+    let waits = now.is_some_and(|payment| topic.is_awaited_by(&payment));
+    Ok(if waits { Outcome::Never { why } } else { Outcome::Done })
 }
 
 /// What it undoes waits in the outbox.

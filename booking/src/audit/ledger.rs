@@ -204,6 +204,17 @@ impl Ledger {
                 self.step(*order, OrderState::Refunded)?;
                 self.attempt((*order, *payment), AttemptState::Captured, &[AttemptState::Captured])
             }
+            Fact::Uncollected { order, payment } => {
+                self.step(*order, OrderState::Refunded)?;
+                self.attempt((*order, *payment), AttemptState::Voided, &[AttemptState::Capturing])
+            }
+            Fact::Returning { order, payment } => {
+                let from = [AttemptState::Created, AttemptState::Declined, AttemptState::Voiding, AttemptState::Voided];
+                self.attempt((*order, *payment), AttemptState::Returning, &from)
+            }
+            Fact::Returned { order, payment } => {
+                self.attempt((*order, *payment), AttemptState::Returned, &[AttemptState::Returning])
+            }
             _ => Ok(()),
         }
     }

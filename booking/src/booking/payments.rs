@@ -87,12 +87,34 @@ impl Booking {
         Ok(table::outbox::sent(&mut *self.pool.acquire().await?, id).await?)
     }
 
-    /// The provider did not; due again after 1, 2, 4 … 256 s.
+    /// The provider did not, for this reason; due again after 1, 2, 4 … 256 s.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn effect_failed(&self, id: i64) -> Result<(), Failure> {
-        Ok(table::outbox::failed(&mut *self.pool.acquire().await?, id).await?)
+    pub async fn effect_failed(&self, id: i64, why: &str) -> Result<(), Failure> {
+        Ok(table::outbox::failed(&mut *self.pool.acquire().await?, id, why).await?)
+    }
+
+    /// The provider never will, for this reason: it stays in the outbox for a person to see, and is due no more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn effect_refused(&self, id: i64, why: &str) -> Result<(), Failure> {
+        metrics::counter!("payment_outbox_refused_total").increment(1);
+        Ok(table::outbox::dead(&mut *self.pool.acquire().await?, id, why).await?)
+    }
+
+    /// Sets the gauges of the outbox to what it is now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn weigh_outbox(&self) -> Result<(), Failure> {
+        let weight = table::outbox::weight(&mut *self.pool.acquire().await?).await?;
+        let number = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
+        metrics::gauge!("payment_outbox_waiting").set(number(weight.waiting));
+        metrics::gauge!("payment_outbox_dead").set(number(weight.dead));
+        metrics::gauge!("payment_outbox_oldest_seconds").set(number(weight.oldest_s));
+        Ok(())
     }
 
     /// Stores a webhook; false when it was there already. Durable when answered.

@@ -65,6 +65,12 @@ pub(crate) enum Fact {
     AskedBack { order: OrderId, payment: PaymentId },
     /// The money is back.
     Refunded { order: OrderId, payment: PaymentId },
+    /// The provider took no money for an order that is undone: there is none to give back.
+    Uncollected { order: OrderId, payment: PaymentId },
+    /// The provider took money that the order cannot have: it is to give it back.
+    Returning { order: OrderId, payment: PaymentId },
+    /// That money is back.
+    Returned { order: OrderId, payment: PaymentId },
 }
 
 impl Fact {

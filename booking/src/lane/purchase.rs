@@ -1,7 +1,8 @@
 //! From hold to ticket: orders, attempts to pay them, and what a provider's word leads to.
 //!
 //! Money moves only after the seats are sold: authorise, sell, then capture. A payment that comes too late gets the same seats
-//! if they are still free, else it is let go. A second payment of one order is let go.
+//! if they are still free, else it is let go. A second payment of one order is let go. What the provider took before we asked
+//! buys seats as an authorisation does, and where it cannot it is given back.
 
 use super::fact::Fact;
 use super::{AttemptState, Done, Hold, Lane, LaneOrder, Moment, Refusal};
@@ -71,10 +72,18 @@ impl Lane {
         let attempt =
             known.attempts.iter().find(|attempt| attempt.payment == payment).ok_or(Refusal::UnknownPayment)?;
         match (attempt.state, report) {
-            // A capture we have not asked for says at least that the money is there.
-            (AttemptState::Created | AttemptState::Declined, Report::Authorized | Report::Captured) => {
+            (AttemptState::Created | AttemptState::Declined, Report::Authorized) => {
                 self.authorized(order, payment, moment, facts);
             }
+            // A capture we have not asked for says at least that the money is there.
+            (AttemptState::Created | AttemptState::Declined, Report::Captured) if self.can_sell(order) => {
+                self.authorized(order, payment, moment, facts);
+            }
+            (
+                AttemptState::Created | AttemptState::Declined | AttemptState::Voiding | AttemptState::Voided,
+                Report::Captured,
+            ) => self.give_back(order, payment, facts),
+            (AttemptState::Returning, Report::Refunded) => self.enact(Fact::Returned { order, payment }, facts),
             (AttemptState::Created, Report::Declined { reason }) => {
                 self.enact(Fact::Declined { order, payment, reason: reason.clone() }, facts);
             }
@@ -85,28 +94,51 @@ impl Lane {
                 self.enact(Fact::Dropped { order, payment }, facts);
             }
             (AttemptState::Capturing, Report::Captured) => self.captured(order, payment, facts),
-            (AttemptState::Capturing | AttemptState::Captured, Report::Refunded) => {
-                self.refunded(order, payment, facts);
-            }
+            (AttemptState::Capturing, Report::Voided) => self.uncollected(order, payment, facts),
+            (AttemptState::Capturing | AttemptState::Captured, Report::Refunded)
+            | (AttemptState::Captured, Report::Voided) => self.refunded(order, payment, facts),
             // Said before, or overtaken.
             _ => {}
         }
         Ok(Done::Noted)
     }
 
+    /// Whether an order gets its seats for money that is there now.
+    fn can_sell(&self, order: OrderId) -> bool {
+        let known = self.order(order).filter(|_| !self.terms().cancelled);
+        known.is_some_and(|order| match order.state {
+            OrderState::Pending => true,
+            OrderState::Expired => self.can_reclaim(order),
+            OrderState::Authorized
+            | OrderState::Confirmed
+            | OrderState::Captured
+            | OrderState::Voided
+            | OrderState::Refunding
+            | OrderState::Refunded => false,
+        })
+    }
+
+    /// Money that was taken and buys nothing. Its order stays as it is, but for a cancelled event's: that waits for no other payment.
+    fn give_back(&mut self, order: OrderId, payment: PaymentId, facts: &mut Vec<Fact>) {
+        let waiting = self.order(order).filter(|order| order.state == OrderState::Pending && self.terms().cancelled);
+        if let Some(hold) = waiting.map(|order| order.hold.id) {
+            self.end_hold(hold, HoldState::Released, facts);
+        }
+        self.enact(Fact::Returning { order, payment }, facts);
+    }
+
     fn authorized(&mut self, order: OrderId, payment: PaymentId, moment: &mut Moment<'_>, facts: &mut Vec<Fact>) {
         let Some(known) = self.order(order) else { return };
-        let (state, cancelled) = (known.state, self.terms().cancelled);
+        let (state, sells) = (known.state, self.can_sell(order));
         let Hold { id: hold, buyer, seats, prices, .. } = known.hold.clone();
-        let reclaims = state == OrderState::Expired && !cancelled && self.can_reclaim(known);
         if !matches!(state, OrderState::Pending | OrderState::Expired) {
             self.enact(Fact::Surplus { order, payment }, facts);
             return;
         }
         self.enact(Fact::Authorized { order, payment }, facts);
         match state {
-            OrderState::Pending if !cancelled => self.sell_to(order, payment, moment, facts),
-            OrderState::Expired if reclaims => {
+            OrderState::Pending if sells => self.sell_to(order, payment, moment, facts),
+            OrderState::Expired if sells => {
                 self.enact(Fact::Reclaimed { order, hold, buyer, seats, prices }, facts);
                 self.sell_to(order, payment, moment, facts);
             }

@@ -1,7 +1,8 @@
 //! From ticket back to money: a sold order undone.
 //!
 //! Tickets die and seats go back on sale first, in one batch; the money follows by the provider. Money that was still on its way in
-//! is let in and sent back. What the provider gave back of its own accord undoes its order too.
+//! is let in and sent back. What the provider gave back of its own accord undoes its order too, and so does money that it let go
+//! before it was taken.
 
 use super::fact::Fact;
 use super::{AttemptState, Done, Hold, Lane, LaneOrder, Refusal};
@@ -74,6 +75,15 @@ impl Lane {
             self.enact(Fact::Taken { order, payment }, facts);
         }
         self.enact(Fact::Refunded { order, payment }, facts);
+    }
+
+    /// The provider let the money go before we had it: a sold order without its money is undone.
+    pub(super) fn uncollected(&mut self, order: OrderId, payment: PaymentId, facts: &mut Vec<Fact>) {
+        let Some(Hold { buyer, seats, .. }) = self.order(order).map(|order| order.hold.clone()) else { return };
+        if !self.is_refunding(order) {
+            self.enact(Fact::Undone { order, buyer, seats, by: RefundBy::Seller }, facts);
+        }
+        self.enact(Fact::Uncollected { order, payment }, facts);
     }
 
     fn is_refunding(&self, order: OrderId) -> bool {

@@ -176,13 +176,26 @@ impl Lane {
                 self.attempt(*order, *payment, AttemptState::Captured);
                 self.step(*order, OrderState::Captured);
             }
+            _ => self.apply_back(fact),
+        }
+    }
+
+    /// What goes back: seats and money. That money was asked back changes nothing yet.
+    fn apply_back(&mut self, fact: &Fact) {
+        match fact {
             Fact::Undone { order, buyer, seats, .. } => {
                 self.step(*order, OrderState::Refunding);
                 self.take_back(*buyer, seats);
             }
             Fact::Taken { order, payment } => self.attempt(*order, *payment, AttemptState::Captured),
-            Fact::AskedBack { .. } => {}
             Fact::Refunded { order, .. } => self.step(*order, OrderState::Refunded),
+            Fact::Uncollected { order, payment } => {
+                self.attempt(*order, *payment, AttemptState::Voided);
+                self.step(*order, OrderState::Refunded);
+            }
+            Fact::Returning { order, payment } => self.attempt(*order, *payment, AttemptState::Returning),
+            Fact::Returned { order, payment } => self.attempt(*order, *payment, AttemptState::Returned),
+            _ => {}
         }
     }
 

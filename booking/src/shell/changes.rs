@@ -132,6 +132,8 @@ pub(super) enum PaymentStep {
     Captured,
     Voiding,
     Voided,
+    Returning,
+    Returned,
 }
 
 impl PaymentStep {
@@ -143,6 +145,8 @@ impl PaymentStep {
             Self::Captured => AttemptState::Captured,
             Self::Voiding => AttemptState::Voiding,
             Self::Voided => AttemptState::Voided,
+            Self::Returning => AttemptState::Returning,
+            Self::Returned => AttemptState::Returned,
         }
         .as_str()
     }
@@ -216,6 +220,13 @@ impl Changes {
                 self.effects.remove(payment);
             }
             Fact::Dropped { payment, .. } => self.payment(PaymentStep::Voided, *payment),
+            _ => self.note_back(fact),
+        }
+    }
+
+    /// What goes back: seats and money.
+    fn note_back(&mut self, fact: &Fact) {
+        match fact {
             Fact::Undone { order, buyer, seats, by } => self.undo((*order, *buyer), seats, *by),
             Fact::Taken { payment, .. } => self.payment(PaymentStep::Captured, *payment),
             Fact::AskedBack { payment, .. } => {
@@ -225,6 +236,17 @@ impl Changes {
                 self.order(OrderStep::Refunded, *order);
                 self.refunded.insert(*payment);
             }
+            Fact::Uncollected { order, payment } => {
+                self.order(OrderStep::Refunded, *order);
+                self.payment(PaymentStep::Voided, *payment);
+                self.effects.remove(payment);
+            }
+            Fact::Returning { payment, .. } => {
+                self.payment(PaymentStep::Returning, *payment);
+                self.effects.insert(*payment, EffectTopic::Refund);
+            }
+            Fact::Returned { payment, .. } => self.payment(PaymentStep::Returned, *payment),
+            _ => {}
         }
     }
 

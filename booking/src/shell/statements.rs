@@ -63,11 +63,14 @@ statements! {
     payment_insert: "insert into payment (event_id, payment_id, order_id, provider, amount, idem_key)
         select $1, u.payment_id, u.order_id, 'sandbox', u.amount, u.idem_key
         from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[]) as u (payment_id, order_id, amount, idem_key)";
-    payment_step: "update payment p set state = $4::text, reason = coalesce(u.reason, p.reason), updated_at = clock_timestamp()
+    payment_step: "update payment p set state = $4::text, reason = coalesce(u.reason, p.reason), updated_at = clock_timestamp(),
+            refunded = case when $4::text = 'returned' then p.amount else p.refunded end
         from unnest($2::uuid[], $3::text[]) as u (payment_id, reason)
         where p.event_id = $1 and p.payment_id = u.payment_id and (p.state, $4::text) in (('created', 'authorized'),
-            ('created', 'declined'), ('created', 'voided'), ('declined', 'authorized'), ('declined', 'voided'),
-            ('authorized', 'capturing'), ('authorized', 'voiding'), ('capturing', 'captured'), ('voiding', 'voided'))";
+            ('created', 'declined'), ('created', 'voided'), ('created', 'returning'), ('declined', 'authorized'),
+            ('declined', 'voided'), ('declined', 'returning'), ('authorized', 'capturing'), ('authorized', 'voiding'),
+            ('capturing', 'captured'), ('capturing', 'voided'), ('voiding', 'voided'), ('voiding', 'returning'),
+            ('voided', 'returning'), ('returning', 'returned'))";
     payment_refund: "update payment p set refunded = p.amount, updated_at = clock_timestamp()
         where p.event_id = $1 and p.payment_id = any($2) and p.state = 'captured' and p.refunded = 0";
     ticket_insert: "insert into ticket (event_id, ticket_id, seat_no, order_id, holder, state)

@@ -1,5 +1,6 @@
 //! `outbox`: what providers have still to be told.
 
+use crate::order::OutboxWeight;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -18,7 +19,7 @@ pub(crate) async fn lease(connection: &mut PgConnection, limit: i64) -> sqlx::Re
     sqlx::query_as!(
         OutboxRow,
         "with due as (
-            select outbox_id from outbox where sent_at is null and not_before <= clock_timestamp()
+            select outbox_id from outbox where sent_at is null and dead_at is null and not_before <= clock_timestamp()
             order by not_before limit $1 for update skip locked)
         update outbox o set not_before = clock_timestamp() + interval '30 seconds', attempts = o.attempts + 1
         from due where o.outbox_id = due.outbox_id
@@ -31,20 +32,49 @@ pub(crate) async fn lease(connection: &mut PgConnection, limit: i64) -> sqlx::Re
 
 /// It was done.
 pub(crate) async fn sent(connection: &mut PgConnection, id: i64) -> sqlx::Result<()> {
-    sqlx::query!("update outbox set sent_at = clock_timestamp() where outbox_id = $1 and sent_at is null", id)
-        .execute(connection)
-        .await
-        .map(|_| ())
-}
-
-/// It was not: again after 1, 2, 4 … 256 s.
-pub(crate) async fn failed(connection: &mut PgConnection, id: i64) -> sqlx::Result<()> {
     sqlx::query!(
-        "update outbox set not_before = clock_timestamp() + make_interval(secs => 2 ^ least(greatest(attempts - 1, 0), 8))
-        where outbox_id = $1 and sent_at is null",
+        "update outbox set sent_at = clock_timestamp(), dead_at = null where outbox_id = $1 and sent_at is null",
         id
     )
     .execute(connection)
     .await
     .map(|_| ())
+}
+
+/// It was not, and this is why: again after 1, 2, 4 … 256 s.
+pub(crate) async fn failed(connection: &mut PgConnection, id: i64, failure: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update outbox set failure = $2,
+            not_before = clock_timestamp() + make_interval(secs => 2 ^ least(greatest(attempts - 1, 0), 8))
+        where outbox_id = $1 and sent_at is null",
+        id,
+        failure
+    )
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
+
+/// It never will be, and this is why.
+pub(crate) async fn dead(connection: &mut PgConnection, id: i64, failure: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update outbox set failure = $2, dead_at = clock_timestamp() where outbox_id = $1 and sent_at is null and dead_at is null",
+        id,
+        failure
+    )
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
+
+/// How much waits, how much is dead, and for how many seconds the oldest has waited.
+pub(crate) async fn weight(connection: &mut PgConnection) -> sqlx::Result<OutboxWeight> {
+    sqlx::query_as!(
+        OutboxWeight,
+        r#"select count(*) filter (where dead_at is null) as "waiting!", count(*) filter (where dead_at is not null) as "dead!",
+            coalesce(extract(epoch from clock_timestamp() - min(created_at) filter (where dead_at is null)), 0)::bigint as "oldest_s!"
+        from outbox where sent_at is null"#
+    )
+    .fetch_one(connection)
+    .await
 }

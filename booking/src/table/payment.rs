@@ -18,6 +18,7 @@ pub(crate) struct PaymentRow {
     pub(crate) portal_url: Option<String>,
     pub(crate) amount: i64,
     pub(crate) currency: String,
+    pub(crate) refunded: i64,
     pub(crate) state: String,
     pub(crate) reason: Option<String>,
     pub(crate) created_at: jiff_sqlx::Timestamp,
@@ -35,6 +36,8 @@ impl TryFrom<PaymentRow> for PaymentAttempt {
             "captured" => PaymentState::Captured,
             "voiding" => PaymentState::Voiding,
             "voided" => PaymentState::Voided,
+            "returning" => PaymentState::Returning,
+            "returned" => PaymentState::Returned,
             _ => return Err(Failure::new(Unreadable("payment.state"))),
         };
         Ok(Self {
@@ -46,6 +49,7 @@ impl TryFrom<PaymentRow> for PaymentAttempt {
             portal_url: row.portal_url,
             amount: row.amount,
             currency: row.currency.parse().map_err(Failure::new)?,
+            refunded: row.refunded,
             state,
             created_at: row.created_at.to_jiff(),
         })
@@ -60,7 +64,7 @@ pub(crate) async fn of_order(
 ) -> Result<Vec<PaymentAttempt>, Failure> {
     let rows = sqlx::query_as!(
         PaymentRow,
-        "select p.event_id, p.payment_id, p.order_id, p.provider, p.provider_ref, p.portal_url, p.amount, o.currency, p.state,
+        "select p.event_id, p.payment_id, p.order_id, p.provider, p.provider_ref, p.portal_url, p.amount, o.currency, p.refunded, p.state,
             p.reason, p.created_at
         from payment p join orders o using (event_id, order_id)
         where p.event_id = $1 and p.order_id = $2 order by p.payment_id",
@@ -79,7 +83,7 @@ pub(crate) async fn by_id(
 ) -> Result<Option<PaymentAttempt>, Failure> {
     let row = sqlx::query_as!(
         PaymentRow,
-        "select p.event_id, p.payment_id, p.order_id, p.provider, p.provider_ref, p.portal_url, p.amount, o.currency, p.state,
+        "select p.event_id, p.payment_id, p.order_id, p.provider, p.provider_ref, p.portal_url, p.amount, o.currency, p.refunded, p.state,
             p.reason, p.created_at
         from payment p join orders o using (event_id, order_id) where p.payment_id = $1",
         payment.0
@@ -97,7 +101,7 @@ pub(crate) async fn by_provider_ref(
 ) -> Result<Option<PaymentAttempt>, Failure> {
     let row = sqlx::query_as!(
         PaymentRow,
-        "select p.event_id, p.payment_id, p.order_id, p.provider, p.provider_ref, p.portal_url, p.amount, o.currency, p.state,
+        "select p.event_id, p.payment_id, p.order_id, p.provider, p.provider_ref, p.portal_url, p.amount, o.currency, p.refunded, p.state,
             p.reason, p.created_at
         from payment p join orders o using (event_id, order_id) where p.provider = $1 and p.provider_ref = $2",
         provider,
@@ -139,7 +143,7 @@ pub(crate) async fn to_poll(
         PaymentRow,
         "with due as (
             select event_id, payment_id from payment
-            where state in ('created', 'authorized', 'capturing', 'voiding') and provider_ref is not null
+            where state in ('created', 'authorized', 'capturing', 'voiding', 'returning') and provider_ref is not null
                 and updated_at < clock_timestamp() - make_interval(secs => $1)
                 and (polled_at is null or polled_at < clock_timestamp() - make_interval(secs => $1))
                 and created_at > clock_timestamp() - interval '24 hours'
@@ -147,7 +151,7 @@ pub(crate) async fn to_poll(
         update payment p set polled_at = clock_timestamp() from due, orders o
         where p.event_id = due.event_id and p.payment_id = due.payment_id
             and o.event_id = p.event_id and o.order_id = p.order_id
-        returning p.event_id, p.payment_id, p.order_id, p.provider, p.provider_ref, p.portal_url, p.amount, o.currency, p.state,
+        returning p.event_id, p.payment_id, p.order_id, p.provider, p.provider_ref, p.portal_url, p.amount, o.currency, p.refunded, p.state,
             p.reason, p.created_at",
         pause_s,
         limit

@@ -26,6 +26,7 @@ mod indexer_replicas;
 mod indexer_watch;
 mod indexer_writes;
 mod limits;
+mod payments;
 mod race;
 mod rogue_sql;
 mod run_script;

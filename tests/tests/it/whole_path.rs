@@ -5,17 +5,17 @@ use serde_json::{Value, json};
 use tests::catalog::{self, Listing};
 use tests::{Client, Database, Server, until};
 
-const GOOD_CARD: &str = "4242 4242 4242 4242";
-const BAD_CARD: &str = "4000 0000 0000 0002";
+pub(crate) const GOOD_CARD: &str = "4242 4242 4242 4242";
+pub(crate) const BAD_CARD: &str = "4000 0000 0000 0002";
 const SILENT_CARD: &str = "4000 0000 0000 0044";
 
-async fn pay(client: &Client, portal: &str, card: &str) -> StatusCode {
+pub(crate) async fn pay(client: &Client, portal: &str, card: &str) -> StatusCode {
     let form = format!("card={}", card.replace(' ', "+"));
     let request = client.request(Method::POST, portal).header("content-type", "application/x-www-form-urlencoded");
     request.body(form).send().await.unwrap().status()
 }
 
-async fn order_in(client: &Client, order: &str, state: &str) -> Value {
+pub(crate) async fn order_in(client: &Client, order: &str, state: &str) -> Value {
     until(&format!("the order is {state}"), || async {
         let order = client.get(&format!("/order/{order}")).await.expect(200);
         (order["state"] == state).then_some(order)

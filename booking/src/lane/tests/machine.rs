@@ -80,6 +80,8 @@ struct Books {
     captures: HashMap<OrderId, usize>,
     undone: HashSet<OrderId>,
     back: HashMap<OrderId, usize>,
+    returning: HashSet<PaymentId>,
+    returned: HashSet<PaymentId>,
 }
 
 impl Books {
@@ -111,7 +113,13 @@ impl Books {
                     assert!(self.seats.remove(seat).is_some_and(|(_, sold)| sold), "what was sold comes back");
                 }
             }
-            Fact::Refunded { order, .. } => *self.back.entry(*order).or_default() += 1,
+            Fact::Refunded { order, .. } | Fact::Uncollected { order, .. } => {
+                *self.back.entry(*order).or_default() += 1;
+            }
+            Fact::Returning { payment, .. } => assert!(self.returning.insert(*payment), "asked back once"),
+            Fact::Returned { payment, .. } => {
+                assert!(self.returning.contains(payment) && self.returned.insert(*payment), "back once, and asked for");
+            }
             _ => {}
         }
     }

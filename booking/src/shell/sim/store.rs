@@ -194,6 +194,7 @@ impl Store {
         self.log.push((place.epoch, self.place.head, facts.to_vec()));
         self.write_holds(&changes, lane);
         self.write_orders(&changes);
+        self.write_undone(&changes);
         self.write_claims(&changes);
         self.write_steps(&changes);
         self.write_quotas(&changes, lane);
@@ -262,8 +263,23 @@ impl Store {
         }
     }
 
+    /// Orders sold before the batch and undone in it: their tickets die before the claims they stand on go.
+    fn write_undone(&mut self, changes: &Changes) {
+        for (order, undone) in &changes.undone {
+            let row = self.orders.get_mut(order).expect("an order that is there");
+            assert!(row.state.may_become(OrderState::Refunding), "order_step: {:?} to refunding", row.state);
+            row.state = OrderState::Refunding;
+            let before = self.tickets.len();
+            self.tickets.retain(|_, (_, of)| of != order);
+            assert_eq!(before - self.tickets.len(), undone.tickets, "ticket_void");
+        }
+    }
+
     fn write_claims(&mut self, changes: &Changes) {
         for (seat, change) in &changes.claims {
+            if let Some(order) = change.freed {
+                assert!(self.claims.remove(seat).is_some_and(|(_, of)| of == Some(order)), "claim_free of seat {seat}");
+            }
             if let Some(hold) = change.deleted {
                 assert_eq!(self.claims.remove(seat), Some((hold, None)), "claim_delete of seat {seat}");
             }
@@ -298,7 +314,7 @@ impl Store {
                 assert!(captures.count() <= 1, "payment_one_capture");
             }
         }
-        for new in &changes.tickets {
+        for new in changes.tickets.iter().filter(|new| !new.void) {
             let stands = self.claims.get(&new.seat).is_some_and(|(_, order)| *order == Some(new.order));
             assert!(stands, "ticket_stands_on_its_claim");
             assert_eq!(self.tickets.insert(new.seat, (new.ticket, new.order)), None, "ticket_one_live");
@@ -320,7 +336,8 @@ impl Store {
         for (hold, row) in &self.holds {
             let claimed: BTreeSet<SeatNo> =
                 self.claims.iter().filter(|(_, (of, _))| of == hold).map(|(seat, _)| *seat).collect();
-            let live = matches!(row.hold.state, HoldState::Held | HoldState::Sold);
+            let undone = self.order_of(*hold).is_some_and(|order| is_undone(order.state));
+            let live = matches!(row.hold.state, HoldState::Held | HoldState::Sold) && !undone;
             let due: BTreeSet<SeatNo> = row.hold.seats.iter().copied().filter(|_| live).collect();
             assert_eq!(claimed, due, "a hold has all of its seats or none");
         }
@@ -329,8 +346,12 @@ impl Store {
                 payment.order == *order && matches!(payment.state, AttemptState::Capturing | AttemptState::Captured)
             };
             let sold = matches!(row.state, OrderState::Confirmed | OrderState::Captured);
-            assert_eq!(self.payments.values().filter(paid).count(), usize::from(sold), "paid for and sold go together");
-            assert_eq!(sold, self.holds[&row.hold].hold.state == HoldState::Sold);
+            let paid = self.payments.values().filter(paid).count();
+            assert!(
+                paid == usize::from(sold) || is_undone(row.state),
+                "paid for and sold go together, or it is undone"
+            );
+            assert_eq!(sold || is_undone(row.state), self.holds[&row.hold].hold.state == HoldState::Sold);
         }
         for (seat, (_, order)) in &self.claims {
             assert!(self.ledger.is_claimed(*seat));
@@ -346,4 +367,8 @@ impl Store {
         assert!(self.log.windows(2).all(|pair| pair[0].0 <= pair[1].0), "epochs only grow");
         assert_eq!(i64::try_from(self.log.len()).unwrap(), self.place.seq, "the log has no gap");
     }
+}
+
+fn is_undone(state: OrderState) -> bool {
+    matches!(state, OrderState::Refunding | OrderState::Refunded)
 }

@@ -101,6 +101,80 @@ async fn two_payments_of_one_order_take_the_money_once() {
     core.audit().await;
 }
 
+#[tokio::test]
+async fn a_late_unasked_capture_of_another_attempt_goes_back() {
+    let core = Core::new().await;
+    let buyer = core.buyer().await;
+    core.best(buyer, 2, "k").await.unwrap();
+    let first = core.opened(buyer, "p1").await;
+    core.report("p1", Report::Declined { reason: "no".into() }).await;
+    core.opened(buyer, "p2").await;
+    core.report("p2", Report::Authorized).await;
+    core.report("p2", Report::Captured).await;
+    core.report("p1", Report::Captured).await;
+    core.report("p1", Report::Captured).await;
+    let mut effects = core.effects().await;
+    effects.sort_by_key(|(_, reference)| reference.clone());
+    assert_eq!(effects, [(EffectTopic::Refund, "p1".into()), (EffectTopic::Capture, "p2".into())]);
+    let order = core.booking.order(first.order.order_id).await.unwrap().unwrap();
+    assert_eq!((&order.attempts[0].state, order.attempts[0].refunded), (&PaymentState::Returning, 0));
+    core.report("p1", Report::Refunded).await;
+    let order = core.booking.order(first.order.order_id).await.unwrap().unwrap();
+    assert_eq!((&order.attempts[0].state, order.attempts[0].refunded), (&PaymentState::Returned, 10_000));
+    assert_eq!((order.state, &order.attempts[1].state), (OrderState::Captured, &PaymentState::Captured));
+    core.audit().await;
+    booking::audit(&core.database.pool().await, core.event()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_void_that_money_overtook_becomes_a_refund() {
+    let (core, _, checkout) = expired().await;
+    let other = core.buyer().await;
+    core.seats(other, &[1], "k").await.unwrap();
+    core.report("p1", Report::Authorized).await;
+    assert_eq!(core.effects().await, [(EffectTopic::Void, "p1".into())]);
+    core.report("p1", Report::Captured).await;
+    assert_eq!(core.effects().await, [(EffectTopic::Refund, "p1".into())]);
+    core.report("p1", Report::Refunded).await;
+    let order = core.booking.order(checkout.order.order_id).await.unwrap().unwrap();
+    assert_eq!((order.state, &order.attempts[0].state), (OrderState::Voided, &PaymentState::Returned));
+    booking::audit(&core.database.pool().await, core.event()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sold_order_without_its_money_gives_its_seats_back() {
+    let core = Core::new().await;
+    let (buyer, next) = (core.buyer().await, core.buyer().await);
+    core.seats(buyer, &[3, 4], "k").await.unwrap();
+    let checkout = core.opened(buyer, "p1").await;
+    core.report("p1", Report::Authorized).await;
+    core.report("p1", Report::Voided).await;
+    let order = core.booking.order(checkout.order.order_id).await.unwrap().unwrap();
+    assert_eq!((order.state, &order.attempts[0].state), (OrderState::Refunded, &PaymentState::Voided));
+    assert!(order.tickets.iter().all(|ticket| ticket.state == TicketState::Void));
+    core.seats(next, &[3, 4], "k").await.unwrap();
+    core.audit().await;
+    booking::audit(&core.database.pool().await, core.event()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_effect_refused_for_good_is_due_no_more_and_says_why() {
+    let core = Core::new().await;
+    let buyer = core.buyer().await;
+    core.best(buyer, 1, "k").await.unwrap();
+    core.opened(buyer, "p1").await;
+    core.report("p1", Report::Authorized).await;
+    let effect = core.booking.due_effects(10).await.unwrap().remove(0);
+    core.booking.effect_failed(effect.id, "silence").await.unwrap();
+    assert_eq!(core.number("select count(*) from outbox where failure = 'silence' and dead_at is null").await, 1);
+    core.booking.effect_refused(effect.id, "no such payment").await.unwrap();
+    core.database.connect().await.batch_execute("update outbox set not_before = clock_timestamp()").await.unwrap();
+    assert_eq!(core.booking.due_effects(10).await.unwrap(), []);
+    let dead =
+        "select count(*) from outbox where failure = 'no such payment' and dead_at is not null and sent_at is null";
+    assert_eq!(core.number(dead).await, 1);
+}
+
 /// One buyer's order whose hold is over.
 async fn expired() -> (Core, UserId, Checkout) {
     let mut listing = Listing::new("Soon over", 10);

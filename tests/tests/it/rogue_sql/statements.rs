@@ -144,5 +144,9 @@ pub(super) const WRONG: &[Wrong] = &[
     ("a payment under another's reference", "update payment set provider_ref = 'sold' where payment_id = '{pending_payment}'", "a payment cannot go"),
     ("two payments under one reference", "insert into payment (event_id, payment_id, order_id, provider, amount, idem_key, provider_ref) values ('{event}', '{new}', '{pending_order}', 'sandbox', 5000, 'x', 'sold')", "payment_provider_provider_ref_key"),
     ("one key, two attempts", "insert into payment (event_id, payment_id, order_id, provider, amount, idem_key) values ('{event}', '{new}', '{pending_order}', 'sandbox', 5000, 'pending')", "payment_idempotency"),
+    ("a payment that goes back and keeps a part", "update payment set state = 'returning' where payment_id = '{pending_payment}'; update payment set state = 'returned', refunded = amount - 1 where payment_id = '{pending_payment}'", "payment_returned_in_full"),
+    ("a payment back that was not asked back", "update payment set state = 'returned', refunded = amount where payment_id = '{pending_payment}'", "a payment cannot go from created to returned"),
+    ("a captured payment that goes back without its order", "update payment set state = 'returning' where payment_id = '{sold_payment}'", "a payment cannot go from captured to returning"),
+    ("an effect given up without a reason", "update outbox set dead_at = now(), sent_at = null", "outbox_dead_says_why"),
     ("one effect twice", "insert into outbox (event_id, topic, dedup, payment_id) select event_id, topic, dedup, payment_id from outbox", "outbox_dedup_key"),
 ];
