@@ -119,7 +119,6 @@ from_str!(
     model::ArtistId,
     model::SearchId
 );
-from_str!(serde_json::Value);
 
 impl PgText for bool {
     fn parse(text: &str) -> Option<Self> {

@@ -7,6 +7,7 @@ mod pack;
 mod retention;
 
 use crate::index::{IndexError, Payload, WorkingIndex};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use model::Lsn;
 use pack::Packed;
 use retention::Retention;
@@ -17,6 +18,9 @@ use search::schema;
 use search::store::{CasError, Durability, Store, StoreError, Tag};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
+
+/// Packs of one publication under way to the store.
+const PUTS_AT_ONCE: usize = 4;
 
 /// A commit did not reach the store.
 #[derive(Debug, thiserror::Error)]
@@ -151,11 +155,14 @@ impl Publisher {
         let pinned = meta.clone();
         let Packed { packs, files } =
             tokio::task::spawn_blocking(move || pack::build(&directory, &pinned, known)).await??;
-        for (pack, bytes) in packs {
-            let path = pack_path(self.generation, pack);
-            self.store.put(&path, bytes, Durability::Visible).await?;
-            self.unsettled.push(path);
-        }
+        // Nobody reads a generation before its first publication: its packs are written through while the next ones are read.
+        let durability = if self.head.seq == 0 { Durability::Durable } else { Durability::Visible };
+        let puts = packs.into_iter().map(|(pack, bytes)| {
+            let (store, path) = (&self.store, pack_path(self.generation, pack));
+            async move { store.put(&path, bytes, durability).await.map(|()| path) }
+        });
+        let paths: Vec<String> = stream::iter(puts).buffer_unordered(PUTS_AT_ONCE).try_collect().await?;
+        self.unsettled.extend(paths);
         let json = serde_json::to_string(&meta).map_err(PublishError::Meta)?;
         self.point_head_at(payload.lsn, RawValue::from_string(json).map_err(PublishError::Meta)?, files).await
     }

@@ -6,8 +6,9 @@ use crate::cells::{CellError, PgText, Row};
 use jiff::Timestamp;
 use model::{ArtistId, EventId, SearchId, TierNo, UserId, VenueId};
 use search::availability::Change;
-use search::document::{ArtistRow, Credit, EventDocument, Presale, SavedSearchRow, Status, SynonymRow, Tier, VenueRow};
-use serde_json::Value;
+use search::document::{
+    ArtistRow, Credit, EventDocument, Presale, SavedSearchRow, Status, SynonymRow, Tier, VenueRow, Works,
+};
 use uuid::Uuid;
 
 /// A table of the publication.
@@ -116,10 +117,9 @@ impl PgText for Status {
     }
 }
 
-/// A JSON array. A number no program can hold makes it empty: the rest of the event is still worth finding.
-impl PgText for Vec<Value> {
+impl PgText for Works {
     fn parse(text: &str) -> Option<Self> {
-        Some(serde_json::from_str(text).unwrap_or_default())
+        Self::parse(text)
     }
 }
 

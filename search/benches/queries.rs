@@ -96,7 +96,10 @@ fn event(number: u64, now: Timestamp) -> EventDocument {
         title: words(&mut dice, 5),
         description: String::new(),
         genres: vec![format!("genre {}", dice.uneven(GENRES))],
-        works: (0..6).map(|_| json!({"composer": words(&mut dice, 2), "title": words(&mut dice, 6)})).collect(),
+        works: json!(
+            (0..6).map(|_| json!({"composer": words(&mut dice, 2), "title": words(&mut dice, 6)})).collect::<Vec<_>>()
+        )
+        .into(),
         image: None,
         popularity: u32::try_from(dice.uneven(1000)).unwrap(),
         boost: 0,

@@ -67,6 +67,7 @@ impl Arrivals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Works;
     use crate::fixture::{event, now};
 
     #[test]
@@ -75,7 +76,7 @@ mod tests {
         events[7].title = "Mahler by the lake".into();
         events[8].title = "Mahlen and grinding".into();
         for event in &mut events {
-            event.works.clear();
+            event.works = Works::default();
             event.artists.clear();
             event.starts_at = now() + jiff::SignedDuration::from_hours(48);
             event.status = crate::document::Status::Scheduled;

@@ -3,15 +3,19 @@
 //! The structs are the projection of Postgres's rows; their JSON is what the index stores and what `GET /event/{id}` shows.
 //! Every document here is a pure function of rows: nothing reads a clock or a database.
 
+mod works;
+
 use crate::schema::{fields, weight, weighted};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use model::{ArtistId, Currency, EventId, LayoutHash, SearchId, TierNo, UserId, VenueId};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use std::borrow::Cow;
+use tantivy::Term;
 use tantivy::schema::TantivyDocument;
-use tantivy::{Term, doc};
 use uuid::Uuid;
+
+pub use works::Works;
 
 /// What a document is about; its number leads the document's unique id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -178,9 +182,9 @@ pub struct EventDocument {
     pub description: String,
     /// Genres, the first leading.
     pub genres: Vec<String>,
-    /// As the row has them: `{composer, title, movement?, conductor?}`. Kept as they are, words taken from every text in them.
+    /// What is played.
     #[schema(value_type = Vec<Object>)]
-    pub works: Vec<Value>,
+    pub works: Works,
     /// An image's id or address.
     pub image: Option<String>,
     /// What the organizer's figures say; more is more.
@@ -261,7 +265,11 @@ fn id_bytes(kind: Kind, id: Uuid) -> [u8; 17] {
 /// A document with nothing but its kind, id and source: how venues and artists are kept.
 fn bare(kind: Kind, id: Uuid, source: &impl Serialize) -> Result<TantivyDocument, SourceError> {
     let fields = fields();
-    let mut document = doc!(fields.kind => kind as u64, fields.source => serde_json::to_string(source)?);
+    let source = serde_json::to_string(source)?;
+    // Its words and columns are about as long again.
+    let mut document = TantivyDocument::with_capacity(3 * source.len());
+    document.add_u64(fields.kind, kind as u64);
+    document.add_text(fields.source, source);
     document.add_bytes(fields.id, &id_bytes(kind, id));
     Ok(document)
 }
@@ -332,10 +340,8 @@ impl EventDocument {
     pub fn to_document(&self) -> Result<TantivyDocument, SourceError> {
         let fields = fields();
         let mut document = bare(Kind::Event, self.event_id.0, self)?;
-        for (part, weight) in self.parts() {
-            document.add_text(fields.text, weighted(part, weight));
-        }
-        document.add_text(fields.title_words, weighted(&self.title, 1));
+        document.add_text(fields.text, weighted(self.parts()));
+        document.add_text(fields.title_words, weighted([(Cow::from(&self.title), 1)]));
         document.add_bytes(fields.parents, &id_bytes(Kind::Venue, self.venue.venue_id.0));
         for credit in &self.artists {
             document.add_bytes(fields.parents, &id_bytes(Kind::Artist, credit.artist_id.0));
@@ -408,31 +414,19 @@ impl EventDocument {
     }
 
     /// Every text a search looks into, with its weight.
-    pub(crate) fn parts(&self) -> Vec<(&str, usize)> {
-        let mut parts = vec![
-            (self.title.as_str(), weight::TITLE),
-            (self.venue.name.as_str(), weight::VENUE),
-            (self.venue.city.as_str(), weight::CITY),
-            (self.description.as_str(), weight::DESCRIPTION),
-        ];
+    pub(crate) fn parts(&self) -> Vec<(Cow<'_, str>, u32)> {
+        let mut parts = Vec::with_capacity(64);
+        let mut take = |text, weight| parts.push((text, weight));
+        take(Cow::from(&self.title), weight::TITLE);
+        take(Cow::from(&self.venue.name), weight::VENUE);
+        take(Cow::from(&self.venue.city), weight::CITY);
+        take(Cow::from(&self.description), weight::DESCRIPTION);
         for credit in &self.artists {
-            parts.push((credit.name.as_str(), weight::ARTIST));
-            parts.extend(credit.aliases.iter().map(|alias| (alias.as_str(), weight::ALIAS)));
+            take(Cow::from(&credit.name), weight::ARTIST);
+            credit.aliases.iter().for_each(|alias| take(Cow::from(alias), weight::ALIAS));
         }
-        parts.extend(self.genres.iter().map(|genre| (genre.as_str(), weight::GENRE)));
-        for work in &self.works {
-            texts(work, &mut |text| parts.push((text, weight::WORK)));
-        }
+        self.genres.iter().for_each(|genre| take(Cow::from(genre), weight::GENRE));
+        self.works.texts(|text| take(text, weight::WORK));
         parts
-    }
-}
-
-/// Every text within a JSON value.
-fn texts<'a>(value: &'a Value, take: &mut impl FnMut(&'a str)) {
-    match value {
-        Value::String(text) => take(text),
-        Value::Array(items) => items.iter().for_each(|item| texts(item, take)),
-        Value::Object(members) => members.values().for_each(|member| texts(member, take)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

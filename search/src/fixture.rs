@@ -97,7 +97,7 @@ pub(crate) fn event(n: u32) -> EventDocument {
         title: format!("{} {}", word(&mut dice), word(&mut dice)),
         description: format!("A {} of {}", word(&mut dice), word(&mut dice)),
         genres: vec![GENRES[dice.below(GENRES.len())].into()],
-        works: vec![json!({"composer": ARTISTS[dice.below(4)], "title": format!("No. {}", dice.below(12))})],
+        works: json!([{"composer": ARTISTS[dice.below(4)], "title": format!("No. {}", dice.below(12))}]).into(),
         image: None,
         boost: u8::from(dice.below(12) == 0),
         popularity: u32::try_from(dice.below(5)).unwrap(),

@@ -6,6 +6,7 @@
 //! indexed as its pairs of neighbours, so that any part of it is found; their marks make other letters and stay.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{canonical_combining_class, compose, is_combining_mark};
 
@@ -56,16 +57,12 @@ impl<'a> Words<'a> {
 
     /// Replaces `word` by the next one; false when there is none.
     pub(crate) fn next_into(&mut self, word: &mut Word) -> bool {
-        while let Some(first) = self.rest().chars().next() {
-            if !first.is_alphanumeric() {
-                self.at += first.len_utf8();
-                continue;
-            }
+        while let Some(first) = self.next_letter() {
             word.text.clear();
             word.letters.clear();
             let start = self.at;
             if is_dense(first) {
-                while let Some(c) = self.next_letter(is_dense) {
+                while let Some(c) = self.rest().chars().next().filter(|c| belongs(*c) && is_dense(*c)) {
                     word.add_letters(c, self.at);
                     self.at += c.len_utf8();
                 }
@@ -80,6 +77,25 @@ impl<'a> Words<'a> {
         false
     }
 
+    /// Goes on to the next letter or digit.
+    fn next_letter(&mut self) -> Option<char> {
+        loop {
+            // What separates is mostly a space.
+            let plain = self.text.as_bytes().iter().skip(self.at);
+            self.at += plain.take_while(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric()).count();
+            let first = self.rest().chars().next()?;
+            // Dashes, quotation marks and bullets need no table either.
+            let is_letter = LATIN.get(first as usize).map_or_else(
+                || !('\u{2010}'..='\u{2027}').contains(&first) && first.is_alphanumeric(),
+                Option::is_some,
+            );
+            if is_letter {
+                return Some(first);
+            }
+            self.at += first.len_utf8();
+        }
+    }
+
     /// Takes a word that is not dense, folded and no longer than a word may be.
     fn fold_into(&mut self, word: &mut String) {
         loop {
@@ -87,8 +103,15 @@ impl<'a> Words<'a> {
             let plain = self.rest().bytes().take_while(u8::is_ascii_alphanumeric).count();
             word.push_str(self.rest().get(..plain).unwrap_or_default());
             self.at += plain;
-            let Some(c) = self.next_letter(|c| !is_dense(c)) else { break };
-            fold_char(c, word);
+            let Some(c) = self.rest().chars().next() else { break };
+            if let Some(folded) = LATIN.get(c as usize) {
+                let Some(folded) = folded else { break };
+                word.push_str(folded);
+            } else if belongs(c) && !is_dense(c) {
+                fold_char(c, word);
+            } else {
+                break;
+            }
             self.at += c.len_utf8();
         }
         word.make_ascii_lowercase();
@@ -97,10 +120,6 @@ impl<'a> Words<'a> {
 
     fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn next_letter(&self, accepted: impl Fn(char) -> bool) -> Option<char> {
-        self.rest().chars().next().filter(|c| belongs(*c) && accepted(*c))
     }
 }
 
@@ -154,6 +173,13 @@ pub(crate) struct Terms<'a> {
 impl<'a> Terms<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         Self { words: Words::new(text), word: Word::default(), letter: 0 }
+    }
+
+    /// Begins another text.
+    pub(crate) fn go_on_with(&mut self, text: &'a str) {
+        self.words = Words::new(text);
+        self.word.letters.clear();
+        self.letter = 0;
     }
 
     /// Replaces `term` by the next one and says where it stands.
@@ -225,6 +251,16 @@ fn belongs(c: char) -> bool {
 fn is_mark(c: char) -> bool {
     matches!(canonical_combining_class(c), 1..=35 | 200..)
 }
+
+/// The first letters of Unicode, which nearly all others in Latin texts are, folded once for all; `None` for what separates.
+static LATIN: LazyLock<Vec<Option<String>>> = LazyLock::new(|| {
+    let fold = |c: char| {
+        let mut folded = String::new();
+        fold_char(c, &mut folded);
+        belongs(c).then_some(folded)
+    };
+    ('\0'..'\u{250}').map(fold).collect()
+});
 
 fn fold_char(c: char, word: &mut String) {
     let parts = c.nfkd().flat_map(char::to_lowercase).nfkd();

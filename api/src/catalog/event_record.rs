@@ -266,7 +266,7 @@ pub async fn read(db: &mut PgConnection, event_id: EventId) -> Result<Option<Eve
         title: row.title,
         description: row.description,
         genres: row.genres,
-        works: row.works.as_array().cloned().unwrap_or_default(),
+        works: row.works.into(),
         image: row.image,
         popularity: row.popularity.unsigned_abs(),
         boost: u8::try_from(row.boost).unwrap_or(0),

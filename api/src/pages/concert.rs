@@ -77,7 +77,7 @@ fn linked(answer: &EventAnswer, site: &str) -> Json {
     let image = format::absolute(site, &event.image.clone().unwrap_or_else(art));
     let performers: Vec<Json> =
         performers(answer).map(|credit| json!({"@type": performer_type(credit), "name": credit.name})).collect();
-    let works: Vec<Json> = event.works.iter().map(work).collect();
+    let works: Vec<Json> = event.works.items().iter().map(work).collect();
     json!({
         "@context": "https://schema.org",
         "@type": "MusicEvent",

@@ -124,12 +124,12 @@ impl Snapshot {
             |row| row::saved_search(row, None),
             |s| take(Projected::SavedSearch(s)),
         )?;
-        let mut credits = Children { lines: self.credits, table: Table::EventArtist, next: None };
-        let mut tiers = Children { lines: self.tiers, table: Table::EventTier, next: None };
-        let mut presales = Children { lines: self.presales, table: Table::EventPresale, next: None };
-        let mut events = self.events;
-        while let Some(cells) = next(&mut events, Table::Event)? {
-            if let Some(mut event) = parents.event(Row::new(events.columns(), &cells))? {
+        let mut credits = Children::new(self.credits, Table::EventArtist);
+        let mut tiers = Children::new(self.tiers, Table::EventTier);
+        let mut presales = Children::new(self.presales, Table::EventPresale);
+        let (mut events, mut row) = (self.events, Tuple::new());
+        while next_into(&mut events, Table::Event, &mut row)? {
+            if let Some(mut event) = parents.event(Row::new(events.columns(), &row))? {
                 credits.of(event.event_id, |row| parents.add_credit(&mut event, row))?;
                 tiers.of(event.event_id, |row| row::tier(row, None).map(|tier| event.tiers.push(tier)))?;
                 presales
@@ -154,8 +154,8 @@ async fn open(source: &Source, snapshot: &str, table: Table) -> Result<Lines, Co
     Lines::open(connection, table).await.map_err(|source| CopyError::Lines { table: table.name(), source })
 }
 
-fn next(lines: &mut Lines, table: Table) -> Result<Option<Tuple>, CopyError> {
-    lines.next().map_err(|source| CopyError::Lines { table: table.name(), source })
+fn next_into(lines: &mut Lines, table: Table, row: &mut Tuple) -> Result<bool, CopyError> {
+    lines.next_into(row).map_err(|source| CopyError::Lines { table: table.name(), source })
 }
 
 fn each<T, E: From<CopyError>>(
@@ -164,8 +164,9 @@ fn each<T, E: From<CopyError>>(
     parse: impl Fn(Row<'_>) -> Result<T, CellError>,
     mut take: impl FnMut(T) -> Result<(), E>,
 ) -> Result<(), E> {
-    while let Some(cells) = next(&mut lines, table)? {
-        let value = parse(Row::new(lines.columns(), &cells));
+    let mut row = Tuple::new();
+    while next_into(&mut lines, table, &mut row)? {
+        let value = parse(Row::new(lines.columns(), &row));
         take(value.map_err(|source| CopyError::Cell { table: table.name(), source })?)?;
     }
     Ok(())
@@ -205,26 +206,40 @@ impl Parents {
 struct Children {
     lines: Lines,
     table: Table,
-    next: Option<(EventId, Tuple)>,
+    /// The row at hand, and whose it is; none before the first and after one that was handed over.
+    row: Tuple,
+    event: Option<EventId>,
 }
 
 impl Children {
+    fn new(lines: Lines, table: Table) -> Self {
+        Self { lines, table, row: Tuple::new(), event: None }
+    }
+
     /// Hands over the rows of one event. Rows of events before it belong to none that was handed over.
     fn of(&mut self, event: EventId, mut take: impl FnMut(Row<'_>) -> Result<(), CellError>) -> Result<(), CopyError> {
         let table = self.table.name();
         let cell = |source| CopyError::Cell { table, source };
         loop {
-            if self.next.is_none() {
-                let Some(cells) = next(&mut self.lines, self.table)? else { return Ok(()) };
-                let id = Row::new(self.lines.columns(), &cells).key("event_id").map_err(cell)?;
-                self.next = Some((id, cells));
+            let of = match self.event {
+                Some(of) => of,
+                None if next_into(&mut self.lines, self.table, &mut self.row)? => {
+                    self.row().key("event_id").map_err(cell)?
+                }
+                None => return Ok(()),
+            };
+            if of > event {
+                self.event = Some(of);
+                return Ok(());
             }
-            match &self.next {
-                Some((id, _)) if *id > event => return Ok(()),
-                Some((id, cells)) if *id == event => take(Row::new(self.lines.columns(), cells)).map_err(cell)?,
-                _ => {}
+            self.event = None;
+            if of == event {
+                take(self.row()).map_err(cell)?;
             }
-            self.next = None;
         }
+    }
+
+    fn row(&self) -> Row<'_> {
+        Row::new(self.lines.columns(), &self.row)
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn highlight(event: &EventDocument, places: Places<'_>) -> Highlight 
     let (title, _) = marked(&event.title, places);
     let mut parts: Vec<String> = Vec::new();
     for (text, _) in event.parts().into_iter().skip(1) {
-        let (html, found) = marked(text, places);
+        let (html, found) = marked(&text, places);
         if found && parts.len() < PARTS_MAX && !parts.contains(&html) {
             parts.push(html);
         }

@@ -5,6 +5,7 @@ use crate::source::Connection;
 use crate::wal::{Cell, Tuple};
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::StreamExt;
+use memchr::{memchr, memchr_iter};
 use std::pin::pin;
 use std::vec;
 use tokio::sync::mpsc;
@@ -66,31 +67,35 @@ impl Lines {
         &self.columns
     }
 
-    /// The next row. Blocking; not for an async task.
-    pub(crate) fn next(&mut self) -> Result<Option<Tuple>, LinesError> {
+    /// Replaces `row` by the next one; false when there is none. Blocking; not for an async task.
+    pub(crate) fn next_into(&mut self, row: &mut Tuple) -> Result<bool, LinesError> {
         loop {
             if let Some(line) = self.batch.next() {
-                return parse(&line, self.columns.len()).map(Some);
+                parse(&line, row)?;
+                return if row.len() == self.columns.len() { Ok(true) } else { Err(LinesError::Format) };
             }
             match self.batches.blocking_recv() {
                 Some(batch) => self.batch = batch?.into_iter(),
-                None => return Ok(None),
+                None => return Ok(false),
             }
         }
     }
 }
 
-fn parse(line: &Bytes, columns: usize) -> Result<Tuple, LinesError> {
-    let body = line.strip_suffix(b"\n").unwrap_or(line);
-    let mut cells = Vec::with_capacity(columns);
-    for field in body.split(|&byte| byte == b'\t') {
-        cells.push(match field {
+fn parse(line: &Bytes, row: &mut Tuple) -> Result<(), LinesError> {
+    row.clear();
+    let end = line.len() - usize::from(line.ends_with(b"\n"));
+    let mut start = 0;
+    for at in memchr_iter(b'\t', line).chain([end]) {
+        let field = line.slice(start..at);
+        start = at + 1;
+        row.push(match field.as_ref() {
             b"\\N" => Cell::Null,
-            field if field.contains(&b'\\') => Cell::Text(unescape(field)?),
-            field => Cell::Text(line.slice_ref(field)),
+            escaped if memchr(b'\\', escaped).is_some() => Cell::Text(unescape(escaped)?),
+            _ => Cell::Text(field),
         });
     }
-    if cells.len() == columns { Ok(cells) } else { Err(LinesError::Format) }
+    Ok(())
 }
 
 /// `COPY` itself writes only these escapes.
@@ -122,9 +127,9 @@ mod tests {
     #[test]
     fn a_line_is_split_and_unescaped() {
         let text = |text: &'static str| Cell::Text(Bytes::from_static(text.as_bytes()));
-        let cells = parse(&Bytes::from_static(b"a\t\\N\tb\\tc\\\\N\\n\t\n"), 4).unwrap();
-        assert_eq!(cells, [text("a"), Cell::Null, text("b\tc\\N\n"), text("")]);
-        assert!(matches!(parse(&Bytes::from_static(b"a\tb\n"), 3), Err(LinesError::Format)));
-        assert!(matches!(parse(&Bytes::from_static(b"a\\\n"), 1), Err(LinesError::Format)));
+        let mut row = vec![Cell::Unchanged];
+        parse(&Bytes::from_static(b"a\t\\N\tb\\tc\\\\N\\n\t\n"), &mut row).unwrap();
+        assert_eq!(row, [text("a"), Cell::Null, text("b\tc\\N\n"), text("")]);
+        assert!(matches!(parse(&Bytes::from_static(b"a\\\n"), &mut row), Err(LinesError::Format)));
     }
 }
