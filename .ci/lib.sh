@@ -108,6 +108,20 @@ ensure_s3() {
   touch "$place/ready-5.2.1"
 }
 
+# A Python with a Stripe for the tests, in target/tools/stripe; pinned.
+ensure_stripe() {
+  local place=$PWD/target/tools/stripe
+  if [ -f "$place/ready-1.15.10" ]; then return 0; fi
+  ensure python3 python3
+  python3 -m venv "$place" >&2 || {
+    install_packages python3-venv python3-venv
+    python3 -m venv "$place" >&2 || fail "python3 makes no virtual environment in $place"
+  }
+  "$place/bin/pip" install --quiet --disable-pip-version-check localstripe==1.15.10 >&2 ||
+    fail "pip could not install localstripe; type: target/tools/stripe/bin/pip install localstripe==1.15.10"
+  touch "$place/ready-1.15.10"
+}
+
 ensure_redis() {
   ensure redis-server redis-server
 }

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::find::{Answers, Degraded};
 use crate::indexing::Indexing;
 use crate::limit::Limits;
-use crate::payment::Provider;
+use crate::payment::Providers;
 use crate::problem::Problem;
 use crate::sandbox::Sandbox;
 use crate::session::Sessions;
@@ -55,8 +55,8 @@ pub struct Parts {
     pub misses: Semaphore,
     /// The booking core; a process that serves search alone has none.
     pub booking: Option<Booking>,
-    /// The provider of payments, spoken to over HTTP.
-    pub provider: Provider,
+    /// Those who take money, spoken to over HTTP.
+    pub providers: Providers,
     /// Wakes the payment workers: something is due.
     pub payments_due: Notify,
     /// Places for seat-map streams.

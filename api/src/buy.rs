@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::extract::{Id, IdempotencyKey, JsonOrNothing};
 use crate::idempotency::{self, Begun};
-use crate::payment::NewPayment;
+use crate::payment::{NewPayment, Opened};
 use crate::problem::{Problem, ProblemBody};
 use crate::session::Buyer;
 use axum::extract::{FromRequestParts, State};
@@ -12,7 +12,7 @@ use axum::response::Response;
 use booking::{Checkout, OrderState, PaymentState};
 use garde::Validate;
 use jiff::Timestamp;
-use model::{Currency, EventId, HoldId, OrderId, UserId};
+use model::{Currency, EventId, HoldId, Money, OrderId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -97,17 +97,16 @@ async fn open_portal(app: &App, checkout: Checkout, site: &str, return_url: Stri
     let mut portal_url = payment.portal_url.clone();
     if portal_url.is_none() && payment.state == PaymentState::Created {
         let new = NewPayment {
-            amount: payment.amount,
-            currency: payment.currency,
+            money: Money { minor: payment.amount, currency: payment.currency },
             description: format!("Frontrow order {}", order.order_id),
             return_url,
         };
-        let opened = app.provider.open(&payment.payment_id.to_string(), &new).await?;
+        let provider = app.providers.for_new();
+        let Opened { provider_ref, portal_url: url } = provider.open(payment.payment_id, &new).await?;
         // The built-in portal is on this site: the buyer stays under the name they came by.
-        let ours = opened.portal_url.strip_prefix(app.public_url.as_str());
-        let url = ours.map_or(opened.portal_url.clone(), |path| format!("{site}{path}"));
-        app.booking()?.payment_opened(&payment, &opened.provider_ref, &url).await?;
-        portal_url = Some(url);
+        let url = url.strip_prefix(app.public_url.as_str()).map_or(url.clone(), |path| format!("{site}{path}"));
+        let noted = app.booking()?.payment_opened(payment.payment_id, provider.name(), &provider_ref, &url);
+        portal_url = Some(noted.await?);
     }
     let portal_url = portal_url.filter(|_| payment.state == PaymentState::Created);
     Ok(Bought {

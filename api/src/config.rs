@@ -5,6 +5,7 @@
 use crate::cli::{Role, ServeArgs};
 use crate::limit::{Proxies, Rates};
 use crate::mail;
+use crate::payment::stripe;
 use indexer::Endpoint;
 use rand::Rng as _;
 use std::fmt;
@@ -67,6 +68,8 @@ pub struct Config {
     pub proxies: Proxies,
     /// Where mail goes out; `None` sends none.
     pub mail: Option<mail::Settings>,
+    /// Stripe, which then takes new payments; `None` leaves them to the built-in sandbox portal.
+    pub stripe: Option<stripe::Settings>,
 }
 
 /// A setting that cannot be used.
@@ -147,6 +150,7 @@ impl Config {
             rates: parsed("FRONTROW_LIMITS", RATES_ACCEPTED)?,
             proxies: parsed("FRONTROW_TRUSTED_PROXIES", "addresses and networks, such as 127.0.0.1,10.0.0.0/8")?,
             mail: mail()?,
+            stripe: stripe()?,
             data,
         })
     }
@@ -185,6 +189,29 @@ fn mail() -> Result<Option<mail::Settings>, ConfigError> {
         |value: String| value.parse().map_err(|_| ConfigError::Bad { name: "FRONTROW_MAIL_FROM", value, accepted });
     let from = env("FRONTROW_MAIL_FROM").map(sender).transpose()?;
     Ok(env("FRONTROW_SMTP").map(|url| mail::Settings { url: Secret::new(url), from }))
+}
+
+/// `FRONTROW_STRIPE_KEY` and `FRONTROW_STRIPE_WEBHOOK_SECRET`: both, or Stripe takes no payments here.
+fn stripe() -> Result<Option<stripe::Settings>, ConfigError> {
+    let (key, webhook_key) = (env("FRONTROW_STRIPE_KEY"), env("FRONTROW_STRIPE_WEBHOOK_SECRET"));
+    let url = env("FRONTROW_STRIPE_URL").map(|url| check_site("FRONTROW_STRIPE_URL", url)).transpose()?;
+    let bad = |name, accepted| ConfigError::Bad { name, value: "…".to_owned(), accepted };
+    match (key, webhook_key) {
+        (None, None) => Ok(None),
+        (Some(key), _) if !key.starts_with("sk_") && !key.starts_with("rk_") => {
+            Err(bad("FRONTROW_STRIPE_KEY", "a secret key sk_… or a restricted key rk_…"))
+        }
+        (Some(key), Some(webhook_key)) if webhook_key.starts_with("whsec_") => Ok(Some(stripe::Settings {
+            key: Secret(key),
+            webhook_key: Secret(webhook_key),
+            url: url.unwrap_or_else(|| "https://api.stripe.com".to_owned()),
+        })),
+        (Some(_), _) => Err(bad(
+            "FRONTROW_STRIPE_WEBHOOK_SECRET",
+            "the endpoint's signing secret whsec_…, beside FRONTROW_STRIPE_KEY",
+        )),
+        (None, Some(_)) => Err(bad("FRONTROW_STRIPE_KEY", "set as well, beside FRONTROW_STRIPE_WEBHOOK_SECRET")),
+    }
 }
 
 /// `FRONTROW_SECRET`, or one made at the first start and kept in the data directory.

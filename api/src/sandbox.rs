@@ -30,7 +30,7 @@ impl Sandbox {
     }
 
     /// What webhooks are signed with.
-    pub(crate) fn webhook_key(&self) -> &str {
+    fn webhook_key(&self) -> &str {
         self.webhook_key.expose()
     }
 }

@@ -10,7 +10,7 @@ use crate::find::{Answers, Degraded};
 use crate::indexing::{self, Indexing};
 use crate::limit::Limits;
 use crate::mail::{self, Mailer};
-use crate::payment::{self, Provider, signature};
+use crate::payment::{self, Providers, sandbox, signature, stripe};
 use crate::sandbox::Sandbox;
 use crate::session::Sessions;
 use crate::upload::Album;
@@ -172,8 +172,7 @@ fn assemble(
     let key = |purpose| Secret::new(signature::derive(config.secret.expose(), purpose));
     let (api_key, webhook_key) = (key("sandbox api"), key("sandbox webhook"));
     let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
-    let provider =
-        Provider::new(format!("{here}/sandbox/v1"), api_key.clone(), format!("{here}/payment/webhook/sandbox"))?;
+    let providers = providers(&config, &here)?;
     let album = Album::new(Store::open(&config.images)?, config.cdn_url.as_deref());
     Ok(App::new(Parts {
         album,
@@ -185,7 +184,7 @@ fn assemble(
         degraded: Degraded::default(),
         misses: Semaphore::new(MISSES_AT_ONCE),
         booking,
-        provider,
+        providers,
         sandbox: Sandbox::new(api_key, webhook_key, http, tasks.workers.clone()),
         limits: Limits::new(&config.rates, config.proxies.clone()),
         config,
@@ -198,6 +197,17 @@ fn assemble(
         tracker: tasks.workers.clone(),
         stop: tasks.soft.clone(),
     }))
+}
+
+/// The built-in portal at `here`, which signs and is called with keys of this installation; and Stripe, if it is set up.
+fn providers(config: &Config, here: &str) -> anyhow::Result<Providers> {
+    let key = |purpose| Secret::new(signature::derive(config.secret.expose(), purpose));
+    let (keys, webhook) = ((key("sandbox api"), key("sandbox webhook")), format!("{here}/payment/webhook/sandbox"));
+    let sandbox = sandbox::Client::new(format!("{here}/sandbox/v1"), keys, webhook)?;
+    let installation = signature::derive(config.secret.expose(), "payments of this installation");
+    let mark = installation.chars().take(16).collect();
+    let stripe = config.stripe.clone().map(|settings| stripe::Client::new(settings, mark)).transpose()?;
+    Ok(Providers::new(sandbox, stripe))
 }
 
 /// Latency is counted in buckets from half a millisecond to half a minute, the size of a batch in powers of four.

@@ -118,8 +118,9 @@ pub struct PaymentAttempt {
     pub order_id: OrderId,
     /// Of which event.
     pub event_id: EventId,
-    /// Who takes the money.
-    pub provider: String,
+    /// Who takes the money, once opened there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// The provider's name for it, once opened there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_ref: Option<String>,

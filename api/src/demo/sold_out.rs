@@ -113,7 +113,10 @@ async fn purchase(
     let sql = "insert into sandbox.payment (ref, idempotency_key, amount, currency, description, return_url, webhook_url, state)
         values ($1, $1, $2, $3, 'Demo', '/tickets', '/payment/webhook/sandbox', 'authorized')";
     client.execute(sql, &[&reference, &bought.payment.amount, &bought.payment.currency.as_str()]).await?;
-    booking.payment_opened(&bought.payment, &reference, "/tickets").await.map_err(SaleError::Payment)?;
+    booking
+        .payment_opened(bought.payment.payment_id, "sandbox", &reference, "/tickets")
+        .await
+        .map_err(SaleError::Payment)?;
     booking.payment_reported("sandbox", &reference, Report::Authorized).await.map_err(SaleError::Report)?;
     Ok(())
 }

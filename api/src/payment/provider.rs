@@ -1,32 +1,42 @@
-//! The provider's REST over plain HTTP. Every call that acts carries an idempotency key: repeating it acts once.
+//! The seam between orders and those who take money: open a payment, ask how it stands, capture, let go, give back; and the
+//! messages they send. Every call that acts carries an idempotency key: repeating it acts once.
 
+pub mod sandbox;
+pub mod stripe;
+
+use super::message::Message;
+use super::signature;
 use booking::Report;
-use model::Currency;
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
+use model::{Money, PaymentId};
 use std::time::Duration;
-
-use crate::config::Secret;
 
 /// How long one call may take.
 const CALL_TIMEOUT_S: u64 = 10;
+/// Of a provider's words, so many letters are kept.
+const TITLE_MAX: usize = 200;
 
-/// A client of the sandbox provider. Cheap to clone.
+/// Someone who takes money. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Provider {
-    http: reqwest::Client,
-    /// Where its REST is, without a trailing slash.
-    base: String,
-    key: Secret,
-    webhook_url: String,
+pub enum Provider {
+    /// The built-in portal.
+    Sandbox(sandbox::Client),
+    /// Stripe, by its hosted Checkout.
+    Stripe(stripe::Client),
 }
 
-/// What the provider needs to open a payment.
+/// Those who take this installation's money: one takes new payments, each sees to those it has.
+#[derive(Clone, Debug)]
+pub struct Providers {
+    sandbox: Provider,
+    stripe: Option<Provider>,
+}
+
+/// What a provider needs to open a payment.
 #[derive(Clone, Debug)]
 pub struct NewPayment {
-    /// Minor units.
-    pub amount: i64,
-    /// Of `amount`.
-    pub currency: Currency,
+    /// How much.
+    pub money: Money,
     /// What the buyer reads in the portal.
     pub description: String,
     /// Where the portal sends the buyer afterwards.
@@ -34,13 +44,21 @@ pub struct NewPayment {
 }
 
 /// A payment open at the provider.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {
     /// The provider's name for it.
-    #[serde(rename = "ref")]
     pub provider_ref: String,
     /// Where the buyer pays.
     pub portal_url: String,
+}
+
+/// How a payment stands at the provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// `None` while the buyer has not decided.
+    pub report: Option<Report>,
+    /// How much it is of.
+    pub money: Money,
 }
 
 /// Why a call to the provider came to nothing.
@@ -67,104 +85,109 @@ pub enum ProviderError {
     },
 }
 
-#[derive(Serialize)]
-struct CreateBody<'a> {
-    amount: i64,
-    currency: Currency,
-    description: &'a str,
-    return_url: &'a str,
-    webhook_url: &'a str,
-}
-
-#[derive(Deserialize)]
-struct Payment {
-    state: String,
-    #[serde(default)]
-    reason: Option<String>,
-}
-
-/// What to do with an authorised payment.
+/// What to do with a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(crate) enum Act {
     Capture,
     Void,
     Refund,
 }
 
-impl Provider {
-    /// A client that calls `base` and has reports sent to `webhook_url`.
-    ///
-    /// # Errors
-    /// When the HTTP client cannot be made.
-    pub fn new(base: String, key: Secret, webhook_url: String) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(CALL_TIMEOUT_S))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()?;
-        Ok(Self { http, base, key, webhook_url })
+impl Providers {
+    /// The portal, and Stripe where it is set up.
+    #[must_use]
+    pub fn new(sandbox: sandbox::Client, stripe: Option<stripe::Client>) -> Self {
+        Self { sandbox: Provider::Sandbox(sandbox), stripe: stripe.map(Provider::Stripe) }
     }
 
-    /// Opens a payment; the same idempotency key opens the same one.
+    /// Who takes new payments.
+    #[must_use]
+    pub fn for_new(&self) -> &Provider {
+        self.stripe.as_ref().unwrap_or(&self.sandbox)
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&Provider> {
+        [Some(&self.sandbox), self.stripe.as_ref()].into_iter().flatten().find(|provider| provider.name() == name)
+    }
+}
+
+impl Provider {
+    /// Its name in paths and tables.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sandbox(_) => "sandbox",
+            Self::Stripe(_) => "stripe",
+        }
+    }
+
+    /// Opens a payment; opening it again opens the same one.
     ///
     /// # Errors
     /// When the provider does not answer or refuses.
-    pub async fn open(&self, idempotency_key: &str, new: &NewPayment) -> Result<Opened, ProviderError> {
-        let body = CreateBody {
-            amount: new.amount,
-            currency: new.currency,
-            description: &new.description,
-            return_url: &new.return_url,
-            webhook_url: &self.webhook_url,
-        };
-        let request = self.http.post(format!("{}/payments", self.base)).json(&body);
-        let response = request.bearer_auth(self.key.expose()).header("idempotency-key", idempotency_key).send().await?;
-        Ok(accepted(response).await?.json().await?)
+    pub async fn open(&self, payment: PaymentId, new: &NewPayment) -> Result<Opened, ProviderError> {
+        match self {
+            Self::Sandbox(client) => client.open(payment, new).await,
+            Self::Stripe(client) => client.open(payment, new).await,
+        }
     }
 
-    /// Where a payment stands; `None` while the buyer has not decided.
-    pub(super) async fn ask(&self, provider_ref: &str) -> Result<Option<Report>, ProviderError> {
-        let request = self.http.get(format!("{}/payments/{provider_ref}", self.base)).bearer_auth(self.key.expose());
-        let payment: Payment = accepted(request.send().await?).await?.json().await?;
-        Ok(report(&payment.state, payment.reason))
+    /// How a payment stands.
+    ///
+    /// # Errors
+    /// When the provider does not answer, or knows no such payment.
+    pub(crate) async fn ask(&self, provider_ref: &str) -> Result<Standing, ProviderError> {
+        match self {
+            Self::Sandbox(client) => client.ask(provider_ref).await,
+            Self::Stripe(client) => client.ask(provider_ref).await,
+        }
     }
 
-    /// Captures, voids or refunds.
-    pub(super) async fn act(&self, act: Act, provider_ref: &str, idempotency_key: &str) -> Result<(), ProviderError> {
-        let verb = match act {
-            Act::Capture => "capture",
-            Act::Void => "void",
-            Act::Refund => "refund",
+    /// Captures, lets go or gives back.
+    pub(crate) async fn act(&self, act: Act, provider_ref: &str, key: &str) -> Result<(), ProviderError> {
+        match self {
+            Self::Sandbox(client) => client.act(act, provider_ref, key).await,
+            Self::Stripe(client) => client.act(act, provider_ref, key).await,
+        }
+    }
+
+    /// The header that carries a message's signature.
+    pub(super) fn signature_header(&self) -> &'static str {
+        match self {
+            Self::Sandbox(_) => signature::HEADER,
+            Self::Stripe(_) => "stripe-signature",
+        }
+    }
+
+    /// Whether a message is this provider's, and of these minutes.
+    pub(super) fn is_genuine(&self, signature: &str, body: &[u8]) -> bool {
+        let key = match self {
+            Self::Sandbox(client) => client.webhook_key(),
+            Self::Stripe(client) => client.webhook_key(),
         };
-        let request = self.http.post(format!("{}/payments/{provider_ref}/{verb}", self.base));
-        let response = request.bearer_auth(self.key.expose()).header("idempotency-key", idempotency_key).send().await?;
-        accepted(response).await?;
-        Ok(())
+        signature::is_genuine(key, signature, Timestamp::now().as_second(), body)
+    }
+
+    /// What a genuine message comes to; `None` when it is of nothing of ours.
+    pub(super) fn read(&self, body: &[u8]) -> Result<Option<Message>, serde_json::Error> {
+        match self {
+            Self::Sandbox(_) => sandbox::Client::read(body).map(Some),
+            Self::Stripe(client) => client.read(body),
+        }
     }
 }
 
-async fn accepted(response: reqwest::Response) -> Result<reqwest::Response, ProviderError> {
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
-    }
-    let title = response.text().await?.chars().take(200).collect();
-    let status = status.as_u16();
-    Err(match status {
-        // Not the payment's fault: a wrong key, too much at once, a fault of the provider's.
-        401 | 403 | 408 | 429 | 500.. => ProviderError::NotNow { status, title },
-        _ => ProviderError::Refused { status, title },
-    })
+/// How providers are called: no redirects, no proxy, no wait without end.
+fn client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(CALL_TIMEOUT_S))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
 }
 
-/// A provider's state as booking understands it.
-pub(super) fn report(state: &str, reason: Option<String>) -> Option<Report> {
-    match state {
-        "authorized" => Some(Report::Authorized),
-        "declined" => Some(Report::Declined { reason: reason.unwrap_or_else(|| "declined".to_owned()) }),
-        "captured" => Some(Report::Captured),
-        "refunded" => Some(Report::Refunded),
-        "voided" => Some(Report::Voided),
-        _ => None,
-    }
+async fn title_of(response: reqwest::Response) -> Result<String, reqwest::Error> {
+    Ok(response.text().await?.chars().take(TITLE_MAX).collect())
 }

@@ -3,8 +3,8 @@
 //!
 //! Everything here may be repeated: reports are idempotent, the outbox's keys act once. One step's failure leaves the rest going.
 
-use super::provider::{Act, ProviderError, report};
-use super::webhook::Message;
+use super::message::Message;
+use super::provider::{Act, Provider, ProviderError, sandbox};
 use crate::app::App;
 use booking::{Booking, Effect, EffectTopic, Failure, InboxEntry, PaymentAttempt, RefundError, Report, ReportError};
 use futures::{StreamExt as _, stream};
@@ -28,6 +28,8 @@ enum StepError {
     Booking(#[from] Failure),
     #[error("report a payment")]
     Report(#[from] ReportError),
+    #[error("its provider is not set up here")]
+    NoProvider,
     #[error("tell the provider")]
     Provider(#[from] ProviderError),
     #[error("undo the orders of a cancelled event")]
@@ -68,7 +70,10 @@ async fn inbox(app: &App, booking: &Booking) -> Result<(), StepError> {
     let entries = booking.inbox_due(BATCH).await?;
     come_again(app, entries.len());
     stream::iter(entries)
-        .for_each_concurrent(AT_ONCE, |entry| async move { note("webhook", take_in(booking, &entry).await) })
+        .for_each_concurrent(
+            AT_ONCE,
+            |entry| async move { note("webhook", Box::pin(take_in(app, booking, &entry)).await) },
+        )
         .await;
     Ok(())
 }
@@ -80,17 +85,35 @@ fn come_again(app: &App, found: usize) {
     }
 }
 
-async fn take_in(booking: &Booking, entry: &InboxEntry) -> Result<(), StepError> {
-    let message: Message = serde_json::from_value(entry.body.clone())?;
-    if let Some(report) = report(&message.state, message.reason) {
-        match booking.payment_reported(&entry.provider, &message.provider_ref, report).await {
-            // The buyer was quicker than our own note of the reference: it comes up again.
+async fn take_in(app: &App, booking: &Booking, entry: &InboxEntry) -> Result<(), StepError> {
+    let (provider_ref, report) = match serde_json::from_value(entry.body.clone())? {
+        Message::Stands { provider_ref, state, reason, .. } => (Some(provider_ref), sandbox::report(&state, reason)),
+        Message::Moved { payment, .. } => {
+            let payment = booking.payment(payment).await?;
+            match payment.as_ref().and_then(|payment| opened_at(app, payment)) {
+                Some((provider, provider_ref)) => {
+                    (Some(provider_ref.to_owned()), provider.ask(provider_ref).await?.report)
+                }
+                None => (None, None),
+            }
+        }
+    };
+    // The buyer was quicker than our own note of the reference: it comes up again.
+    let Some(provider_ref) = provider_ref else { return Ok(()) };
+    if let Some(report) = report {
+        match booking.payment_reported(&entry.provider, &provider_ref, report).await {
             Err(ReportError::UnknownPayment) => return Ok(()),
             reported => reported?,
         }
     }
     booking.inbox_done(&entry.provider, &entry.provider_event_id).await?;
     Ok(())
+}
+
+/// Where a payment is open: a provider that is set up here, and its name for it.
+fn opened_at<'a>(app: &'a App, payment: &'a PaymentAttempt) -> Option<(&'a Provider, &'a str)> {
+    let provider = app.providers.named(payment.provider.as_deref()?)?;
+    Some((provider, payment.provider_ref.as_deref()?))
 }
 
 async fn outbox(app: &App, booking: &Booking) -> Result<(), StepError> {
@@ -125,22 +148,23 @@ enum Outcome {
 
 async fn carry_out(app: &App, booking: &Booking, effect: &Effect) -> Result<Outcome, StepError> {
     let Effect { topic, payment, .. } = effect;
-    // Without a reference it was never opened at the provider: there is nothing there.
-    let Some(provider_ref) = payment.provider_ref.as_deref().filter(|_| topic.is_awaited_by(payment)) else {
+    if !topic.is_awaited_by(payment) || payment.provider_ref.is_none() {
+        // Overtaken; or never opened at a provider, and there is nothing there.
         return Ok(Outcome::Done);
-    };
+    }
+    let (provider, provider_ref) = opened_at(app, payment).ok_or(StepError::NoProvider)?;
     let (act, wanted) = match topic {
         EffectTopic::Capture => (Act::Capture, Report::Captured),
         EffectTopic::Void => (Act::Void, Report::Voided),
         EffectTopic::Refund => (Act::Refund, Report::Refunded),
     };
-    let report = |stands| booking.payment_reported(&payment.provider, provider_ref, stands);
+    let report = |stands| booking.payment_reported(provider.name(), provider_ref, stands);
     // What was tried before may have been done, whatever the answer was: where the payment stands says so.
-    if effect.attempts > 0 && app.provider.ask(provider_ref).await?.as_ref() == Some(&wanted) {
+    if effect.attempts > 0 && provider.ask(provider_ref).await?.report.as_ref() == Some(&wanted) {
         report(wanted).await?;
         return Ok(Outcome::Done);
     }
-    let why = match app.provider.act(act, provider_ref, &effect.dedup).await {
+    let why = match provider.act(act, provider_ref, &effect.dedup).await {
         Ok(()) => {
             report(wanted).await?;
             return Ok(Outcome::Done);
@@ -149,7 +173,7 @@ async fn carry_out(app: &App, booking: &Booking, effect: &Effect) -> Result<Outc
         Err(error) => return Err(error.into()),
     };
     // It does not stand as we thought: the lane decides on what is true.
-    match app.provider.ask(provider_ref).await {
+    match provider.ask(provider_ref).await.map(|stands| stands.report) {
         Ok(Some(stands)) => {
             let done = stands == wanted;
             report(stands).await?;
@@ -187,11 +211,9 @@ async fn poll(app: &App, booking: &Booking) -> Result<(), StepError> {
 }
 
 async fn ask(app: &App, booking: &Booking, payment: &PaymentAttempt) -> Result<(), StepError> {
-    let Some(provider_ref) = payment.provider_ref.as_deref() else {
-        return Ok(());
-    };
-    if let Some(report) = app.provider.ask(provider_ref).await? {
-        booking.payment_reported(&payment.provider, provider_ref, report).await?;
+    let (provider, provider_ref) = opened_at(app, payment).ok_or(StepError::NoProvider)?;
+    if let Some(report) = provider.ask(provider_ref).await?.report {
+        booking.payment_reported(provider.name(), provider_ref, report).await?;
     }
     Ok(())
 }

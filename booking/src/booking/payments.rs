@@ -8,25 +8,26 @@ use crate::shell::Refused;
 use crate::table::{self, Unreadable};
 use model::PaymentId;
 
-/// The provider has this attempt under another reference.
+/// There is no such attempt; cannot happen to one that was answered.
 #[derive(Debug, thiserror::Error)]
-#[error("the attempt is already open under another reference")]
-struct OtherReference;
+#[error("there is no such attempt to pay")]
+struct NoSuchPayment;
 
 impl Booking {
-    /// Notes where the provider has the attempt. Saying it again does nothing.
+    /// Notes where an attempt is open, and answers with the portal to pay it at: the one noted first, if two are opened at once.
     ///
     /// # Errors
-    /// When the database fails, or the attempt is open under another reference.
+    /// When the database fails.
     pub async fn payment_opened(
         &self,
-        payment: &PaymentAttempt,
+        payment: PaymentId,
+        provider: &str,
         provider_ref: &str,
         portal_url: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<String, Failure> {
         let mut connection = self.pool.acquire().await?;
-        let noted = table::payment::opened(&mut connection, payment, provider_ref, portal_url).await?;
-        if noted { Ok(()) } else { Err(Failure::new(OtherReference)) }
+        let noted = table::payment::opened(&mut connection, payment, provider, provider_ref, portal_url).await?;
+        noted.ok_or_else(|| Failure::new(NoSuchPayment))
     }
 
     /// Takes in what a provider says; twice or out of order changes nothing more.

@@ -60,8 +60,8 @@ statements! {
         where o.event_id = $1 and o.order_id = any($2) and (o.state, $3::text) in (('pending', 'authorized'), ('pending', 'expired'),
             ('expired', 'authorized'), ('authorized', 'confirmed'), ('authorized', 'voided'), ('confirmed', 'captured'),
             ('confirmed', 'refunding'), ('captured', 'refunding'), ('refunding', 'refunded'))";
-    payment_insert: "insert into payment (event_id, payment_id, order_id, provider, amount, idem_key)
-        select $1, u.payment_id, u.order_id, 'sandbox', u.amount, u.idem_key
+    payment_insert: "insert into payment (event_id, payment_id, order_id, amount, idem_key)
+        select $1, u.payment_id, u.order_id, u.amount, u.idem_key
         from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[]) as u (payment_id, order_id, amount, idem_key)";
     payment_step: "update payment p set state = $4::text, reason = coalesce(u.reason, p.reason), updated_at = clock_timestamp(),
             refunded = case when $4::text = 'returned' then p.amount else p.refunded end

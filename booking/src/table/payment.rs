@@ -13,7 +13,7 @@ pub(crate) struct PaymentRow {
     pub(crate) event_id: Uuid,
     pub(crate) payment_id: Uuid,
     pub(crate) order_id: Uuid,
-    pub(crate) provider: String,
+    pub(crate) provider: Option<String>,
     pub(crate) provider_ref: Option<String>,
     pub(crate) portal_url: Option<String>,
     pub(crate) amount: i64,
@@ -112,24 +112,25 @@ pub(crate) async fn by_provider_ref(
     row.map(PaymentAttempt::try_from).transpose()
 }
 
-/// Notes where the provider has the attempt; false when it is noted otherwise.
+/// Notes where the attempt is open, unless that is noted; gives what is noted then.
 pub(crate) async fn opened(
     connection: &mut PgConnection,
-    payment: &PaymentAttempt,
+    payment: PaymentId,
+    provider: &str,
     provider_ref: &str,
     portal_url: &str,
-) -> sqlx::Result<bool> {
-    let done = sqlx::query!(
-        "update payment set provider_ref = $3, portal_url = $4, updated_at = clock_timestamp()
-        where event_id = $1 and payment_id = $2 and (provider_ref is null or provider_ref = $3)",
-        payment.event_id.0,
-        payment.payment_id.0,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        r#"update payment set provider = coalesce(provider, $2), provider_ref = coalesce(provider_ref, $3),
+            portal_url = coalesce(portal_url, $4), updated_at = clock_timestamp()
+        where payment_id = $1 returning portal_url as "portal_url!""#,
+        payment.0,
+        provider,
         provider_ref,
         portal_url
     )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .fetch_optional(connection)
+    .await
 }
 
 /// Attempts open at a provider for `pause_s` seconds without a word, and not asked about for as long; marks them asked about.

@@ -18,7 +18,7 @@ async fn story(core: &Core) -> UserId {
     let (one, other) = (core.buyer().await, core.buyer().await);
     let held = core.seats(one, &[0, 1], "a").await.unwrap();
     let bought = core.booking.buy(one, core.event(), Some(held.reserve_id), "pay").await.unwrap();
-    core.booking.payment_opened(&bought.payment, "ref", "http://portal").await.unwrap();
+    core.booking.payment_opened(bought.payment.payment_id, "sandbox", "ref", "http://portal").await.unwrap();
     core.booking.payment_reported("sandbox", "ref", Report::Authorized).await.unwrap();
     core.booking.payment_reported("sandbox", "ref", Report::Captured).await.unwrap();
     core.seats(other, &[5], "a").await.unwrap();
@@ -26,7 +26,7 @@ async fn story(core: &Core) -> UserId {
     let kept = core.best(other, 3, "b").await.unwrap();
     core.booking.extend(other, core.event()).await.unwrap();
     let declined = core.booking.buy(other, core.event(), Some(kept.reserve_id), "pay").await.unwrap();
-    core.booking.payment_opened(&declined.payment, "no", "http://portal").await.unwrap();
+    core.booking.payment_opened(declined.payment.payment_id, "sandbox", "no", "http://portal").await.unwrap();
     core.booking.payment_reported("sandbox", "no", Report::Declined { reason: "no".into() }).await.unwrap();
     other
 }

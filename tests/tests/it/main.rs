@@ -35,6 +35,7 @@ mod search_equals_postgres;
 mod search_live;
 mod serving;
 mod store;
+mod stripe;
 mod tidy;
 mod tls;
 mod uploads;

@@ -84,7 +84,7 @@ const TABLES: [&str; 13] = [
 async fn bought(core: &Core, buyer: UserId, seats: &[SeatNo], key: &str) -> Result<booking::Checkout, ReserveError> {
     let held = core.seats(buyer, seats, &format!("seats {key}")).await?;
     let checkout = core.booking.buy(buyer, core.event(), Some(held.reserve_id), key).await.unwrap();
-    core.booking.payment_opened(&checkout.payment, key, "http://portal.test").await.unwrap();
+    core.booking.payment_opened(checkout.payment.payment_id, "sandbox", key, "http://portal.test").await.unwrap();
     Ok(checkout)
 }
 

@@ -14,7 +14,10 @@ impl Core {
     /// An attempt that the provider knows as `reference`.
     async fn opened(&self, buyer: UserId, reference: &str) -> Checkout {
         let checkout = self.checkout(buyer, reference).await;
-        self.booking.payment_opened(&checkout.payment, reference, "http://portal.test").await.unwrap();
+        self.booking
+            .payment_opened(checkout.payment.payment_id, "sandbox", reference, "http://portal.test")
+            .await
+            .unwrap();
         checkout
     }
 

@@ -15,7 +15,10 @@ impl Core {
     async fn sold(&self, buyer: UserId, seats: &[SeatNo], reference: &str) -> Checkout {
         let held = self.seats(buyer, seats, &format!("seats {reference}")).await.unwrap();
         let checkout = self.booking.buy(buyer, self.event(), Some(held.reserve_id), reference).await.unwrap();
-        self.booking.payment_opened(&checkout.payment, reference, "http://portal.test").await.unwrap();
+        self.booking
+            .payment_opened(checkout.payment.payment_id, "sandbox", reference, "http://portal.test")
+            .await
+            .unwrap();
         self.reported(reference, Report::Authorized).await;
         checkout
     }

@@ -9,7 +9,7 @@ impl Core {
     async fn tickets_of(&self, buyer: UserId, seats: &[u32]) -> Vec<Ticket> {
         let held = self.seats(buyer, seats, "seats").await.unwrap();
         let checkout = self.booking.buy(buyer, self.event(), Some(held.reserve_id), "pay").await.unwrap();
-        self.booking.payment_opened(&checkout.payment, "p1", "http://portal.test").await.unwrap();
+        self.booking.payment_opened(checkout.payment.payment_id, "sandbox", "p1", "http://portal.test").await.unwrap();
         self.booking.payment_reported("sandbox", "p1", Report::Authorized).await.unwrap();
         self.booking.payment_reported("sandbox", "p1", Report::Captured).await.unwrap();
         self.booking.tickets(buyer, None).await.unwrap()
