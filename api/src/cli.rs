@@ -21,6 +21,8 @@ pub enum Command {
     Migrate(DatabaseArgs),
     /// Load the demo: the New York Philharmonic's concerts as coming events, seat plans and three logins
     Demo(DemoArgs),
+    /// Compare this installation's payments with its providers' books, and the other way round
+    Reconcile(ReconcileArgs),
     /// Check one event: its log's hash chain, every decision in it, and the tables against what they come to
     Audit(AuditArgs),
 }
@@ -70,6 +72,32 @@ pub struct AuditArgs {
     /// The event's id
     #[arg(value_name = "EVENT")]
     pub event: model::EventId,
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+}
+
+/// What `reconcile` takes.
+#[derive(Clone, Debug, Args)]
+pub struct ReconcileArgs {
+    /// Have what disagrees put right: lanes look, the outbox asks again, money that nobody here knows goes back
+    #[arg(long)]
+    pub repair: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// How many days back payments are compared
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    pub days: u32,
+    /// Seconds within which a change is still on its way
+    #[arg(long, value_name = "S", default_value_t = 60)]
+    pub grace_s: u32,
+    /// Where this installation listens: its sandbox portal is asked there [env: `FRONTROW_ADDR`; default: 127.0.0.1:8080]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub addr: Option<String>,
+    /// Directory of this installation's secret [env: `FRONTROW_DATA`; default: data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     /// Which database.
     #[command(flatten)]
     pub database: DatabaseArgs,

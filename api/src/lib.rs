@@ -29,6 +29,7 @@ pub mod order;
 pub mod pages;
 pub mod payment;
 pub mod problem;
+pub mod reconcile;
 pub mod report;
 pub mod reserve;
 pub mod router;

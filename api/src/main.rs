@@ -30,6 +30,7 @@ async fn dispatch(cli: api::cli::Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Serve(args) => Box::pin(api::serve::run(args)).await?,
         Command::Migrate(args) => api::serve::migrate(&args).await?,
+        Command::Reconcile(args) => Box::pin(api::serve::reconcile(args)).await?,
         Command::Audit(args) => api::serve::audit(&args).await?,
         Command::Demo(args) => Box::pin(api::serve::demo(args)).await?,
     }

@@ -8,6 +8,8 @@ pub(crate) mod signature;
 mod webhook;
 mod worker;
 
-pub use provider::{NewPayment, Opened, Provider, ProviderError, Providers, Standing, sandbox, stripe};
+pub(crate) use message::Message;
+pub(crate) use provider::{Act, Foreign, Standing};
+pub use provider::{NewPayment, Opened, Provider, ProviderError, Providers, sandbox, stripe};
 pub use webhook::router;
 pub use worker::run as run_worker;

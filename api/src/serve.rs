@@ -3,7 +3,7 @@
 use crate::account::{self, Passwords};
 use crate::app::{App, Parts};
 use crate::catalog::Layouts;
-use crate::cli::{AuditArgs, DatabaseArgs, DemoArgs, Role, ServeArgs};
+use crate::cli::{AuditArgs, DatabaseArgs, DemoArgs, ReconcileArgs, Role, ServeArgs};
 use crate::config::{self, Config, Secret};
 use crate::demo::Demo;
 use crate::find::{Answers, Degraded};
@@ -11,13 +11,14 @@ use crate::indexing::{self, Indexing};
 use crate::limit::Limits;
 use crate::mail::{self, Mailer};
 use crate::payment::{self, Providers, sandbox, signature, stripe};
+use crate::reconcile::{self, Walk};
 use crate::sandbox::Sandbox;
 use crate::session::Sessions;
 use crate::upload::Album;
 use crate::{console, database, idempotency, notification, router};
 use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
-use booking::{Booking, TicketKey};
+use booking::{Booking, PaymentBooks, TicketKey};
 use indexer::Endpoint;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use search::replica::{self, Replica};
@@ -314,6 +315,36 @@ pub async fn audit(args: &AuditArgs) -> anyhow::Result<()> {
          the tables agree; the log's head is {head}",
         args.event
     ));
+    Ok(())
+}
+
+/// Says where this installation and its payment providers disagree, and has it put right if asked.
+///
+/// # Errors
+/// When something disagrees in the end, or a sentence that says what to do.
+pub async fn reconcile(args: ReconcileArgs) -> anyhow::Result<()> {
+    let ReconcileArgs { repair, json, days, grace_s, addr, data, database } = args;
+    let config = Config::load(&ServeArgs { role: Role::Gateway, addr, data, database })?;
+    let pool = database::connect(config.database_url.expose()).await?;
+    let providers = providers(&config, &here(config.addr))?;
+    let from = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * i64::from(days));
+    let walk = Walk { from, grace_s: grace_s.into(), repairs: repair };
+    let books = PaymentBooks::new(pool);
+    let found = Box::pin(reconcile::reconcile(&books, &providers, walk)).await?;
+    if json {
+        console::say(&serde_json::to_string_pretty(&found)?);
+    } else {
+        found.findings.iter().for_each(|finding| console::say(&finding.to_string()));
+        console::say(&format!(
+            "{} payments compared, {} named by providers, {} disagree, {} of them put right",
+            found.payments,
+            found.named_there,
+            found.findings.len(),
+            found.findings.iter().filter(|finding| finding.repaired).count()
+        ));
+    }
+    let standing = found.findings.iter().filter(|finding| !finding.repaired).count();
+    anyhow::ensure!(standing == 0, "{standing} payments disagree with their provider");
     Ok(())
 }
 

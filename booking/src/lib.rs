@@ -5,6 +5,7 @@
 
 mod audit;
 mod booking;
+mod books;
 mod clock;
 mod code;
 mod digest;
@@ -22,6 +23,7 @@ mod table;
 
 pub use audit::{AuditError, Audited, Difference, audit};
 pub use booking::{Booking, OpenError, Settings};
+pub use books::{PaymentBooks, PaymentLine};
 pub use code::{BadSeed, TicketCode, TicketKey};
 pub use digest::Digest;
 pub use failure::Failure;

@@ -48,6 +48,15 @@ impl Server {
         server
     }
 
+    /// The program `frontrow` with these arguments, without a developer's own settings.
+    #[must_use]
+    pub fn frontrow(args: &[&str]) -> Command {
+        let mut command = Command::new(binary("frontrow"));
+        command.args(args);
+        clean_environment(&mut command);
+        command
+    }
+
     /// The data directory, where this server made it.
     #[must_use]
     pub fn data(&self) -> Option<&Path> {

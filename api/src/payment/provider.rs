@@ -54,11 +54,35 @@ pub struct Opened {
 
 /// How a payment stands at the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// `None` while the buyer has not decided.
-    pub report: Option<Report>,
+    pub(crate) report: Option<Report>,
     /// How much it is of.
-    pub money: Money,
+    pub(crate) money: Money,
+    /// The provider's name for what holds the money.
+    pub(crate) holder: String,
+}
+
+/// A payment as the provider's own books have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Foreign {
+    /// The payment of ours that it says it is of.
+    pub(crate) payment: Option<PaymentId>,
+    /// The provider's name for what holds the money.
+    pub(crate) holder: String,
+    /// How it stands.
+    pub(crate) report: Option<Report>,
+    /// When it was made there.
+    pub(crate) created_at: Timestamp,
+}
+
+/// Some of them, and where to read on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ForeignPage {
+    /// Of this installation.
+    pub(crate) payments: Vec<Foreign>,
+    /// None when these were the last.
+    pub(crate) next: Option<String>,
 }
 
 /// Why a call to the provider came to nothing.
@@ -106,10 +130,15 @@ impl Providers {
         self.stripe.as_ref().unwrap_or(&self.sandbox)
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Provider> {
+        [Some(&self.sandbox), self.stripe.as_ref()].into_iter().flatten()
+    }
+
     /// The one of this name.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&Provider> {
-        [Some(&self.sandbox), self.stripe.as_ref()].into_iter().flatten().find(|provider| provider.name() == name)
+        self.all().find(|provider| provider.name() == name)
     }
 }
 
@@ -150,6 +179,22 @@ impl Provider {
         match self {
             Self::Sandbox(client) => client.act(act, provider_ref, key).await,
             Self::Stripe(client) => client.act(act, provider_ref, key).await,
+        }
+    }
+
+    /// Lets go or gives back what no payment of ours knows, by the provider's own name for it.
+    pub(crate) async fn act_on_holder(&self, act: Act, holder: &str, key: &str) -> Result<(), ProviderError> {
+        match self {
+            Self::Sandbox(client) => client.act(act, holder, key).await,
+            Self::Stripe(client) => client.act_on_intent(act, holder, key).await,
+        }
+    }
+
+    /// What the provider's own books have of this installation since an instant, after a place in them.
+    pub(crate) async fn list(&self, from: Timestamp, after: Option<&str>) -> Result<ForeignPage, ProviderError> {
+        match self {
+            Self::Sandbox(client) => client.list(from, after).await,
+            Self::Stripe(client) => client.list(from, after).await,
         }
     }
 

@@ -143,6 +143,8 @@ mod tests {
             webhook_url: String::new(),
             state: "open".into(),
             reason: None,
+            idempotency_key: "key".into(),
+            created_at: jiff_sqlx::ToSqlx::to_sqlx(jiff::Timestamp::UNIX_EPOCH),
         };
         let response = page(&payment, "", StatusCode::OK).unwrap();
         let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();

@@ -1,5 +1,7 @@
 //! The table `sandbox.payment`: one function per statement. Each step guards the state it starts from.
 
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
 use serde::Serialize;
 use sqlx::PgPool;
 
@@ -18,6 +20,13 @@ pub(super) struct Payment {
     pub(super) state: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
+    pub(super) idempotency_key: String,
+    #[serde(serialize_with = "instant")]
+    pub(super) created_at: jiff_sqlx::Timestamp,
+}
+
+fn instant<S: serde::Serializer>(at: &jiff_sqlx::Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    at.to_jiff().serialize(serializer)
 }
 
 /// What a client asks to open.
@@ -38,7 +47,8 @@ pub(super) async fn open(pool: &PgPool, new: &New<'_>) -> Result<Payment, sqlx::
         r#"insert into sandbox.payment (ref, idempotency_key, amount, currency, description, return_url, webhook_url)
            values ($1, $2, $3, $4, $5, $6, $7)
            on conflict (idempotency_key) do update set idempotency_key = excluded.idempotency_key
-           returning ref as "reference", amount, currency, description, return_url, webhook_url, state, reason"#,
+           returning ref as "reference", amount, currency, description, return_url, webhook_url, state, reason,
+                idempotency_key, created_at"#,
         new.reference,
         new.idempotency_key,
         new.amount,
@@ -53,7 +63,8 @@ pub(super) async fn open(pool: &PgPool, new: &New<'_>) -> Result<Payment, sqlx::
 pub(super) async fn find(pool: &PgPool, reference: &str) -> Result<Option<Payment>, sqlx::Error> {
     let row = sqlx::query_as!(
         Payment,
-        r#"select ref as "reference", amount, currency, description, return_url, webhook_url, state, reason
+        r#"select ref as "reference", amount, currency, description, return_url, webhook_url, state, reason,
+                idempotency_key, created_at
            from sandbox.payment where ref = $1"#,
         reference
     );
@@ -72,11 +83,31 @@ pub(super) async fn step(
     let row = sqlx::query_as!(
         Payment,
         r#"update sandbox.payment set state = $3, reason = $4 where ref = $1 and state = any($2)
-           returning ref as "reference", amount, currency, description, return_url, webhook_url, state, reason"#,
+           returning ref as "reference", amount, currency, description, return_url, webhook_url, state, reason,
+                idempotency_key, created_at"#,
         reference,
         &from,
         to,
         reason
     );
     row.fetch_optional(pool).await
+}
+
+/// Payments made since an instant, by reference, after one.
+pub(super) async fn list(
+    pool: &PgPool,
+    from: Timestamp,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Payment>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        Payment,
+        r#"select ref as "reference", amount, currency, description, return_url, webhook_url, state, reason,
+                idempotency_key, created_at
+           from sandbox.payment where created_at >= $1 and ($2::text is null or ref > $2) order by ref limit $3"#,
+        from.to_sqlx() as _,
+        after,
+        limit
+    );
+    row.fetch_all(pool).await
 }

@@ -5,17 +5,18 @@ use crate::app::App;
 use crate::extract::{IdempotencyKey, Json, Name};
 use crate::problem::Problem;
 use axum::Router;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::{StatusCode, header, request::Parts};
 use axum::routing::{get, post};
 use garde::Validate;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 pub(super) fn router() -> Router<App> {
     Router::new()
-        .route("/sandbox/v1/payments", post(open))
+        .route("/sandbox/v1/payments", post(open).get(list))
         .route("/sandbox/v1/payments/{ref}", get(look))
         .route("/sandbox/v1/payments/{ref}/{act}", post(act))
 }
@@ -84,6 +85,33 @@ async fn open(
         return Err(crate::problem::key_reused());
     }
     Ok((StatusCode::CREATED, axum::Json(Shown::new(&app, payment))))
+}
+
+/// Payments on a page of the books.
+const PAGE: i64 = 100;
+
+#[derive(Deserialize)]
+struct Which {
+    from: Timestamp,
+    after: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    payments: Vec<Shown>,
+    /// Where the next page begins.
+    next: Option<String>,
+}
+
+async fn list(
+    State(app): State<App>,
+    _client: Client,
+    Query(Which { from, after }): Query<Which>,
+) -> Result<axum::Json<Listed>, Problem> {
+    let payments = record::list(&app.pool, from, after.as_deref(), PAGE).await?;
+    let full = i64::try_from(payments.len()).is_ok_and(|count| count >= PAGE);
+    let next = payments.last().filter(|_| full).map(|last| last.reference.clone());
+    Ok(axum::Json(Listed { payments: payments.into_iter().map(|payment| Shown::new(&app, payment)).collect(), next }))
 }
 
 async fn look(State(app): State<App>, _client: Client, Name(reference): Name) -> Result<axum::Json<Shown>, Problem> {

@@ -1,6 +1,7 @@
 //! `outbox`: what providers have still to be told.
 
-use crate::order::OutboxWeight;
+use crate::order::{EffectTopic, OutboxWeight};
+use model::PaymentId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -77,4 +78,20 @@ pub(crate) async fn weight(connection: &mut PgConnection) -> sqlx::Result<Outbox
     )
     .fetch_one(connection)
     .await
+}
+
+/// It is asked for again at once, under the same key, whatever came of it; false when no lane ever decided it.
+pub(crate) async fn revive(
+    connection: &mut PgConnection,
+    payment: PaymentId,
+    topic: EffectTopic,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "update outbox set not_before = clock_timestamp(), sent_at = null, dead_at = null where payment_id = $1 and topic = $2",
+        payment.0,
+        topic.as_str()
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }

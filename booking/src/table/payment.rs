@@ -1,8 +1,11 @@
 //! `payment`: attempts to pay. States change in the lane; what the provider calls the attempt is noted here.
 
 use super::Unreadable;
+use crate::books::PaymentLine;
 use crate::failure::Failure;
-use crate::order::{PaymentAttempt, PaymentState};
+use crate::order::{OrderState, PaymentAttempt, PaymentState};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
 use model::{EventId, OrderId, PaymentId};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -160,4 +163,46 @@ pub(crate) async fn to_poll(
     .fetch_all(connection)
     .await?;
     rows.into_iter().map(PaymentAttempt::try_from).collect()
+}
+
+/// Payments opened at a provider and made at or after `from`, by id, after one.
+pub(crate) async fn lines(
+    connection: &mut PgConnection,
+    from: Timestamp,
+    after: Option<PaymentId>,
+    limit: i64,
+) -> Result<Vec<PaymentLine>, Failure> {
+    let ids = sqlx::query_scalar!(
+        "select payment_id from payment where provider is not null and created_at >= $1 and ($2::uuid is null or payment_id > $2)
+        order by payment_id limit $3",
+        from.to_sqlx() as jiff_sqlx::Timestamp,
+        after.map(|payment| payment.0),
+        limit
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut lines = Vec::with_capacity(ids.len());
+    for id in ids {
+        lines.extend(line(connection, PaymentId(id)).await?);
+    }
+    Ok(lines)
+}
+
+/// One payment with what its provider has still to be told.
+pub(crate) async fn line(connection: &mut PgConnection, payment: PaymentId) -> Result<Option<PaymentLine>, Failure> {
+    let Some(attempt) = by_id(connection, payment).await? else { return Ok(None) };
+    let row = sqlx::query!(
+        r#"select o.state as order_state, coalesce(x.dead_at is not null, false) as "given_up!", x.failure,
+            extract(epoch from clock_timestamp() - greatest(p.updated_at, o.updated_at))::bigint as "quiet_s!"
+        from payment p join orders o using (event_id, order_id)
+            left join lateral (select failure, dead_at from outbox x where x.payment_id = p.payment_id and sent_at is null
+                order by outbox_id desc limit 1) x on true
+        where p.payment_id = $1"#,
+        payment.0
+    )
+    .fetch_one(connection)
+    .await?;
+    let order_state = OrderState::parse(&row.order_state).ok_or_else(|| Failure::new(Unreadable("orders.state")))?;
+    let (quiet_s, failure, given_up) = (row.quiet_s, row.failure, row.given_up);
+    Ok(Some(PaymentLine { payment: attempt, order_state, quiet_s, failure, given_up }))
 }

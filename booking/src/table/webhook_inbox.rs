@@ -16,11 +16,12 @@ pub(crate) async fn store(connection: &mut PgConnection, entry: &InboxEntry) -> 
     Ok(done.rows_affected() == 1)
 }
 
-/// Leases messages for 2 s, so that one we cannot deal with yet comes again, oldest first.
+/// Leases messages for 2 s, so that one we cannot deal with yet comes again, oldest first. After a day it does no more.
 pub(crate) async fn lease(connection: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<InboxEntry>> {
     let mut rows = sqlx::query!(
         "with due as (
             select provider, provider_event_id from webhook_inbox where done_at is null and not_before <= clock_timestamp()
+                and received_at > clock_timestamp() - interval '24 hours'
             order by not_before limit $1 for update skip locked)
         update webhook_inbox i set not_before = clock_timestamp() + interval '2 seconds' from due
         where i.provider = due.provider and i.provider_event_id = due.provider_event_id

@@ -17,7 +17,7 @@ enum Who {
     Admin,
 }
 
-const OPERATIONS: [(&str, &str, Who); 57] = [
+const OPERATIONS: [(&str, &str, Who); 58] = [
     ("POST", "/user", Who::Anyone),
     ("GET", "/user", Who::SignedIn),
     ("PUT", "/user", Who::SignedIn),
@@ -72,6 +72,7 @@ const OPERATIONS: [(&str, &str, Who); 57] = [
     ("GET", "/healthz", Who::Anyone),
     ("GET", "/readyz", Who::Anyone),
     ("GET", "/metrics", Who::Anyone),
+    ("GET", "/sandbox/v1/payments", Who::SignedIn),
     ("POST", "/sandbox/v1/payments", Who::SignedIn),
     ("GET", "/sandbox/v1/payments/{ref}", Who::SignedIn),
     ("POST", "/sandbox/v1/payments/{ref}/{act}", Who::SignedIn),

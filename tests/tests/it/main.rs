@@ -28,6 +28,7 @@ mod indexer_writes;
 mod limits;
 mod payments;
 mod race;
+mod reconcile;
 mod rogue_sql;
 mod run_script;
 mod saved_search;

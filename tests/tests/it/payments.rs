@@ -53,7 +53,7 @@ impl Shop {
     }
 
     /// A message of the sandbox provider at an instant, as it would sign it.
-    async fn message(&self, id: &str, (reference, state): (&str, &str), at_s: i64) -> StatusCode {
+    pub(crate) async fn message(&self, id: &str, (reference, state): (&str, &str), at_s: i64) -> StatusCode {
         let body = json!({"id": id, "ref": reference, "state": state}).to_string();
         let secret = std::fs::read_to_string(self.server.data().unwrap().join("secret")).unwrap();
         let key = hex(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), b"sandbox webhook").as_ref());

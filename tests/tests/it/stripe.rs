@@ -4,6 +4,7 @@ mod checkout;
 mod local;
 
 use crate::payments::{now_s, signed};
+use crate::reconcile::reconcile;
 use crate::whole_path::order_in;
 use checkout::Stripe;
 use reqwest::{Method, StatusCode};
@@ -22,7 +23,7 @@ struct Shop {
     server: Server,
     listing: Listing,
     buyer: Client,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 impl Shop {
@@ -36,7 +37,7 @@ impl Shop {
         })
         .await;
         let buyer = server.buyer().await;
-        Self { database, stripe, server, listing, buyer, _data: data }
+        Self { database, stripe, server, listing, buyer, data }
     }
 
     async fn evening() -> Self {
@@ -192,4 +193,44 @@ async fn two_tabs_that_go_to_pay_pay_at_one_page() {
     let (one, other) = tokio::join!(shop.buyer.post_new(&buy, &nothing), shop.buyer.post_new(&buy, &back));
     assert_eq!(one.expect(200)["portal_url"], other.expect(200)["portal_url"]);
     assert_eq!(shop.database.number("select count(*) from payment").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stripes_books_are_compared_with_ours_both_ways() {
+    let shop = Shop::evening().await;
+    let (order, portal) = shop.buy().await;
+    let intent = shop.stripe.pay(&portal, GOOD).await;
+    order_in(&shop.buyer, &order, "captured").await;
+    let environment = [
+        ("FRONTROW_STRIPE_KEY", "sk_test_site"),
+        ("FRONTROW_STRIPE_WEBHOOK_SECRET", SECRET),
+        ("FRONTROW_STRIPE_URL", &shop.stripe.base),
+    ];
+    let reconciled =
+        |arguments: &[&str]| reconcile((&shop.database, &shop.server, shop.data.path()), arguments, &environment);
+    let (content, nothing) = reconciled(&[]);
+    assert_eq!((content, &nothing["payments"], &nothing["named_there"]), (true, &json!(1), &json!(1)), "{nothing}");
+    // Given back in Stripe's dashboard, unheard; and a payment of this installation that no table knows, beside one of another's.
+    shop.stripe.call("refunds", &[("payment_intent", intent)]).await;
+    let mut lost = Vec::new();
+    for installation in [shop.marks(&portal)["installation"].as_str().unwrap(), "another"] {
+        let intent = [
+            ("amount", "700".to_owned()),
+            ("currency", "usd".to_owned()),
+            ("capture_method", "manual".to_owned()),
+            ("confirm", "true".to_owned()),
+            ("payment_method", GOOD.to_owned()),
+            ("metadata[payment_id]", uuid::Uuid::now_v7().to_string()),
+            ("metadata[installation]", installation.to_owned()),
+        ];
+        lost.push(text(&shop.stripe.call("payment_intents", &intent).await["id"]));
+    }
+    let (content, found) = reconciled(&["--repair"]);
+    let findings = found["findings"].as_array().unwrap();
+    let kinds: Vec<_> = findings.iter().map(|finding| finding["kind"].as_str().unwrap()).collect();
+    assert_eq!((content, kinds), (true, vec!["refunded-there-not-here", "nobodys-money"]), "{found}");
+    order_in(&shop.buyer, &order, "refunded").await;
+    assert_eq!(shop.intent(&lost[0]).await["status"], "canceled");
+    assert_eq!(shop.intent(&lost[1]).await["status"], "requires_capture", "another's is left alone");
+    assert_eq!(reconciled(&[]).1["findings"], json!([]));
 }

@@ -1,10 +1,12 @@
 //! The built-in portal as a provider: called over plain HTTP like any other.
 
-use super::{Act, NewPayment, Opened, ProviderError, Standing, client, title_of};
+use super::{Act, Foreign, ForeignPage, NewPayment, Opened, ProviderError, Standing, client, title_of};
 use crate::config::Secret;
 use crate::payment::message::Message;
 use booking::Report;
+use jiff::Timestamp;
 use model::{Currency, Money, PaymentId};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// A client of the portal. Cheap to clone.
@@ -37,6 +39,15 @@ struct Payment {
     #[serde(default)]
     reason: Option<String>,
     portal_url: String,
+    /// What it was opened under: our payment's id.
+    idempotency_key: String,
+    created_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    payments: Vec<Payment>,
+    next: Option<String>,
 }
 
 /// A message as the portal sends it.
@@ -77,14 +88,14 @@ impl Client {
             webhook_url: &self.webhook_url,
         };
         let request = self.http.post(format!("{}/payments", self.base)).json(&body);
-        let payment = self.answer(request.header("idempotency-key", payment.to_string())).await?;
+        let payment: Payment = self.answer(request.header("idempotency-key", payment.to_string())).await?;
         Ok(Opened { provider_ref: payment.provider_ref, portal_url: payment.portal_url })
     }
 
     pub(super) async fn ask(&self, provider_ref: &str) -> Result<Standing, ProviderError> {
-        let payment = self.answer(self.http.get(format!("{}/payments/{provider_ref}", self.base))).await?;
+        let payment: Payment = self.answer(self.http.get(format!("{}/payments/{provider_ref}", self.base))).await?;
         let money = Money { minor: payment.amount, currency: payment.currency };
-        Ok(Standing { report: report(&payment.state, payment.reason), money })
+        Ok(Standing { report: report(&payment.state, payment.reason), money, holder: payment.provider_ref })
     }
 
     pub(super) async fn act(&self, act: Act, provider_ref: &str, key: &str) -> Result<(), ProviderError> {
@@ -94,10 +105,22 @@ impl Client {
             Act::Refund => "refund",
         };
         let request = self.http.post(format!("{}/payments/{provider_ref}/{verb}", self.base));
-        self.answer(request.header("idempotency-key", key)).await.map(|_| ())
+        self.answer::<Payment>(request.header("idempotency-key", key)).await.map(|_| ())
     }
 
-    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Payment, ProviderError> {
+    pub(super) async fn list(&self, from: Timestamp, after: Option<&str>) -> Result<ForeignPage, ProviderError> {
+        let request = self.http.get(format!("{}/payments", self.base)).query(&[("from", from.to_string())]);
+        let page: Page = self.answer(request.query(&after.map(|after| ("after", after)).as_slice())).await?;
+        let foreign = page.payments.into_iter().map(|payment| Foreign {
+            payment: payment.idempotency_key.parse().ok(),
+            report: report(&payment.state, payment.reason),
+            holder: payment.provider_ref,
+            created_at: payment.created_at,
+        });
+        Ok(ForeignPage { payments: foreign.collect(), next: page.next })
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, ProviderError> {
         let response = request.bearer_auth(self.key.expose()).send().await?;
         let status = response.status().as_u16();
         match status {

@@ -3,11 +3,12 @@
 //!
 //! Writes carry idempotency keys. A message of Stripe's only says that something happened: how a payment stands is asked.
 
-use super::{Act, NewPayment, Opened, ProviderError, Standing, client, title_of};
+use super::{Act, Foreign, ForeignPage, NewPayment, Opened, ProviderError, Standing, client, title_of};
 use crate::config::Secret;
 use crate::hex;
 use crate::payment::message::Message;
 use booking::Report;
+use jiff::Timestamp;
 use model::{Currency, Money, PaymentId};
 use reqwest::RequestBuilder;
 use serde::Deserialize;
@@ -58,6 +59,10 @@ struct Session {
 
 #[derive(Deserialize)]
 struct Intent {
+    id: String,
+    created: i64,
+    #[serde(default)]
+    metadata: HashMap<String, String>,
     status: String,
     #[serde(default)]
     latest_charge: Option<Charge>,
@@ -81,6 +86,12 @@ struct Failure {
 #[derive(Deserialize)]
 struct Refund {
     status: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct List {
+    data: Vec<Intent>,
+    has_more: bool,
 }
 
 /// An answer of which only the status matters.
@@ -159,7 +170,23 @@ impl Client {
             }
             None => None,
         };
-        Ok(Standing { report, money })
+        Ok(Standing { report, money, holder: session.payment_intent.unwrap_or(session.id) })
+    }
+
+    /// Stripe's newest first, until they are older than asked for.
+    pub(super) async fn list(&self, from: Timestamp, after: Option<&str>) -> Result<ForeignPage, ProviderError> {
+        let after = after.map(|after| format!("&starting_after={after}")).unwrap_or_default();
+        let page: List = self.get(&format!("payment_intents?limit=100&expand[]=data.latest_charge{after}")).await?;
+        let last = page.data.last().filter(|last| page.has_more && last.created >= from.as_second());
+        let next = last.map(|last| last.id.clone());
+        let ours = page.data.into_iter().filter(|intent| intent.metadata.get(INSTALLATION) == Some(&self.installation));
+        let foreign = ours.map(|intent| Foreign {
+            payment: intent.metadata.get(PAYMENT).and_then(|payment| payment.parse().ok()),
+            report: report(&intent),
+            created_at: Timestamp::from_second(intent.created).unwrap_or_default(),
+            holder: intent.id,
+        });
+        Ok(ForeignPage { payments: foreign.collect(), next })
     }
 
     pub(super) async fn act(&self, act: Act, provider_ref: &str, key: &str) -> Result<(), ProviderError> {
@@ -176,7 +203,7 @@ impl Client {
         }
     }
 
-    async fn act_on_intent(&self, act: Act, intent: &str, key: &str) -> Result<(), ProviderError> {
+    pub(super) async fn act_on_intent(&self, act: Act, intent: &str, key: &str) -> Result<(), ProviderError> {
         match act {
             Act::Capture => self.write(&format!("payment_intents/{intent}/capture"), key).await,
             Act::Void => self.write(&format!("payment_intents/{intent}/cancel"), key).await,
@@ -288,7 +315,8 @@ mod tests {
         Client::new(settings, "here".into()).unwrap()
     }
 
-    fn intent(json: serde_json::Value) -> Option<Report> {
+    fn intent(mut json: serde_json::Value) -> Option<Report> {
+        (json["id"], json["created"]) = ("pi_1".into(), 1.into());
         report(&serde_json::from_value(json).unwrap())
     }
 
