@@ -1,8 +1,11 @@
 //! The sandbox payment portal: a payment provider as foreign as we can make it, for the demo and the tests.
 //!
-//! Its own REST with its own secret and idempotency keys, its own books (`sandbox.payment`), a real page that succeeds, declines
-//! and times out, and signed webhooks that are sent again until they are taken. Nothing of it knows an order or a seat.
+//! Its own REST with its own secret and idempotency keys, its own books (`sandbox.payment`), a real page that succeeds, declines,
+//! asks for proof and times out, and signed webhooks that are sent again until they are taken. A test card brings trouble with it:
+//! messages late, twice, out of order or not at all, a provider that is down, an answer that gets lost. Nothing of it knows an
+//! order or a seat.
 
+mod card;
 mod delivery;
 mod portal;
 mod record;

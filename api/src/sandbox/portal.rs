@@ -2,6 +2,7 @@
 //!
 //! The page says plainly that it is a test portal. It carries no script and loads nothing.
 
+use super::card::{Card, Trouble};
 use super::delivery;
 use super::record::{self, Payment};
 use crate::app::App;
@@ -28,27 +29,6 @@ pub(super) fn router() -> Router<App> {
     Router::new().route("/sandbox/pay/{ref}", get(show).post(pay))
 }
 
-/// What a card does here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Card {
-    Succeeds,
-    Declines,
-    TimesOut,
-    Unknown,
-}
-
-impl Card {
-    fn of(number: &str) -> Self {
-        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-        match digits.as_str() {
-            "4242424242424242" => Self::Succeeds,
-            "4000000000000002" => Self::Declines,
-            "4000000000000044" => Self::TimesOut,
-            _ => Self::Unknown,
-        }
-    }
-}
-
 async fn show(State(app): State<App>, Name(reference): Name) -> Result<Response, Problem> {
     let payment = find(&app, &reference).await?;
     page(&payment, "", StatusCode::OK)
@@ -61,22 +41,31 @@ async fn find(app: &App, reference: &str) -> Result<Payment, Problem> {
 
 async fn pay(State(app): State<App>, Name(reference): Name, request: Request) -> Result<Response, Problem> {
     let form = extract::body(request, extract::BODY_BYTES_MAX).await?;
+    if let Some(proof) = field(&form, "proof") {
+        let (to, reason) =
+            if proof == "given" { ("authorized", None) } else { ("declined", Some("authentication_failed")) };
+        let proven = record::step(&app.pool, &reference, &["challenged"], to, reason).await?;
+        return finish(&app, &reference, proven).await;
+    }
     let number = field(&form, "card").ok_or_else(|| Problem::invalid("card", "is needed"))?;
-    let (to, reason) = match Card::of(&number) {
-        Card::Succeeds => ("authorized", None),
-        Card::Declines => ("declined", Some("card_declined")),
-        Card::TimesOut => {
-            let payment = find(&app, &reference).await?;
-            return page(&payment, "timeout", StatusCode::GATEWAY_TIMEOUT);
+    let paid = match Card::of(&number) {
+        Card::Succeeds(trouble) => record::authorize(&app.pool, &reference, trouble.map(Trouble::as_str)).await?,
+        Card::Declines => record::step(&app.pool, &reference, &["open"], "declined", Some("card_declined")).await?,
+        Card::Challenges => {
+            record::step(&app.pool, &reference, &["open"], "challenged", None).await?;
+            return Ok(Redirect::to(&format!("/sandbox/pay/{reference}")).into_response());
         }
-        Card::Unknown => {
-            let payment = find(&app, &reference).await?;
-            return page(&payment, "unknown", StatusCode::UNPROCESSABLE_ENTITY);
-        }
+        Card::TimesOut => return page(&find(&app, &reference).await?, "timeout", StatusCode::GATEWAY_TIMEOUT),
+        Card::Unknown => return page(&find(&app, &reference).await?, "unknown", StatusCode::UNPROCESSABLE_ENTITY),
     };
-    let Some(payment) = record::step(&app.pool, &reference, &["open"], to, reason).await? else {
+    finish(&app, &reference, paid).await
+}
+
+/// Tells the client and sends the buyer back to it.
+async fn finish(app: &App, reference: &str, stepped: Option<Payment>) -> Result<Response, Problem> {
+    let Some(payment) = stepped else {
         // Pressed twice, or finished elsewhere: the page shows how it stands.
-        return page(&find(&app, &reference).await?, "", StatusCode::OK);
+        return page(&find(app, reference).await?, "", StatusCode::OK);
     };
     delivery::announce(&app.sandbox, &payment, &app.stop);
     Ok(Redirect::to(&payment.return_url).into_response())
@@ -96,6 +85,7 @@ fn page(payment: &Payment, notice: &str, status: StatusCode) -> Result<Response,
     let rendered = PAGES.get_template("pay.html").and_then(|template| {
         template.render(context! {
             amount, notice,
+            cards => Card::all().collect::<Vec<_>>(),
             description => &payment.description,
             state => &payment.state,
             return_url => &payment.return_url,
@@ -125,11 +115,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spaces_in_a_card_number_do_not_matter() {
-        let number = field(b"name=A&card=4000+0000%200000+0002", "card").unwrap();
-        assert_eq!(Card::of(&number), Card::Declines);
-        assert_eq!(Card::of("4242 4242 4242 4242"), Card::Succeeds);
-        assert_eq!(Card::of("4111"), Card::Unknown);
+    fn a_form_s_field_is_found_and_its_spaces_are_spaces() {
+        assert_eq!(field(b"name=A&card=4000+0000%200000+0002", "card").unwrap(), "4000 0000 0000 0002");
+        assert_eq!(field(b"name=A", "card"), None);
     }
 
     #[test]
@@ -144,6 +132,7 @@ mod tests {
             state: "open".into(),
             reason: None,
             idempotency_key: "key".into(),
+            trouble: None,
             created_at: jiff_sqlx::ToSqlx::to_sqlx(jiff::Timestamp::UNIX_EPOCH),
         };
         let response = page(&payment, "", StatusCode::OK).unwrap();

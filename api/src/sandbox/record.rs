@@ -23,6 +23,8 @@ pub(super) struct Payment {
     pub(super) idempotency_key: String,
     #[serde(serialize_with = "instant")]
     pub(super) created_at: jiff_sqlx::Timestamp,
+    #[serde(skip)]
+    pub(super) trouble: Option<String>,
 }
 
 fn instant<S: serde::Serializer>(at: &jiff_sqlx::Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
@@ -48,7 +50,7 @@ pub(super) async fn open(pool: &PgPool, new: &New<'_>) -> Result<Payment, sqlx::
            values ($1, $2, $3, $4, $5, $6, $7)
            on conflict (idempotency_key) do update set idempotency_key = excluded.idempotency_key
            returning ref as "reference", amount, currency, description, return_url, webhook_url, state, reason,
-                idempotency_key, created_at"#,
+                idempotency_key, created_at, trouble"#,
         new.reference,
         new.idempotency_key,
         new.amount,
@@ -64,7 +66,7 @@ pub(super) async fn find(pool: &PgPool, reference: &str) -> Result<Option<Paymen
     let row = sqlx::query_as!(
         Payment,
         r#"select ref as "reference", amount, currency, description, return_url, webhook_url, state, reason,
-                idempotency_key, created_at
+                idempotency_key, created_at, trouble
            from sandbox.payment where ref = $1"#,
         reference
     );
@@ -84,7 +86,7 @@ pub(super) async fn step(
         Payment,
         r#"update sandbox.payment set state = $3, reason = $4 where ref = $1 and state = any($2)
            returning ref as "reference", amount, currency, description, return_url, webhook_url, state, reason,
-                idempotency_key, created_at"#,
+                idempotency_key, created_at, trouble"#,
         reference,
         &from,
         to,
@@ -103,11 +105,43 @@ pub(super) async fn list(
     let row = sqlx::query_as!(
         Payment,
         r#"select ref as "reference", amount, currency, description, return_url, webhook_url, state, reason,
-                idempotency_key, created_at
+                idempotency_key, created_at, trouble
            from sandbox.payment where created_at >= $1 and ($2::text is null or ref > $2) order by ref limit $3"#,
         from.to_sqlx() as _,
         after,
         limit
     );
     row.fetch_all(pool).await
+}
+
+/// An open payment's money is reserved, and this trouble begins.
+pub(super) async fn authorize(
+    pool: &PgPool,
+    reference: &str,
+    trouble: Option<&str>,
+) -> Result<Option<Payment>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        Payment,
+        r#"update sandbox.payment set state = 'authorized', reason = null, trouble = $2 where ref = $1 and state = 'open'
+           returning ref as "reference", amount, currency, description, return_url, webhook_url, state, reason,
+                idempotency_key, created_at, trouble"#,
+        reference,
+        trouble
+    );
+    row.fetch_optional(pool).await
+}
+
+/// Whether a payment's trouble of this kind shows once more, of so many times; counts it.
+pub(super) async fn is_troubled(
+    pool: &PgPool,
+    reference: &str,
+    (trouble, times): (&str, i32),
+) -> Result<bool, sqlx::Error> {
+    let counted = sqlx::query!(
+        "update sandbox.payment set troubled = troubled + 1 where ref = $1 and trouble = $2 and troubled < $3",
+        reference,
+        trouble,
+        times
+    );
+    Ok(counted.execute(pool).await?.rows_affected() == 1)
 }

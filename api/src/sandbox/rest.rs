@@ -1,5 +1,7 @@
 //! The portal's REST for its clients: open, look, capture, void, refund. A bearer key; every act is safe to repeat.
 
+use super::card::Trouble;
+use super::delivery;
 use super::record::{self, New, Payment};
 use crate::app::App;
 use crate::extract::{IdempotencyKey, Json, Name};
@@ -114,7 +116,18 @@ async fn list(
     Ok(axum::Json(Listed { payments: payments.into_iter().map(|payment| Shown::new(&app, payment)).collect(), next }))
 }
 
+/// Calls that a provider refuses while it is down, and answers it loses.
+const REFUSED: i32 = 3;
+const LOST: i32 = 1;
+
+/// A provider that is down says no more than that.
+async fn is_up(app: &App, reference: &str) -> Result<(), Problem> {
+    let down = record::is_troubled(&app.pool, reference, (Trouble::Outage.as_str(), REFUSED)).await?;
+    if down { Err(Problem::busy("the provider is down", 1)) } else { Ok(()) }
+}
+
 async fn look(State(app): State<App>, _client: Client, Name(reference): Name) -> Result<axum::Json<Shown>, Problem> {
+    is_up(&app, &reference).await?;
     let payment = record::find(&app.pool, &reference).await?.ok_or_else(no_such_payment)?;
     Ok(axum::Json(Shown::new(&app, payment)))
 }
@@ -127,16 +140,21 @@ async fn act(
 ) -> Result<axum::Json<Shown>, Problem> {
     let (from, to): (&[&str], &str) = match act.as_str() {
         "capture" => (&["authorized", "captured"], "captured"),
-        "void" => (&["open", "declined", "authorized", "voided"], "voided"),
+        "void" => (&["open", "challenged", "declined", "authorized", "voided"], "voided"),
         "refund" => (&["captured", "refunded"], "refunded"),
         _ => return Err(Problem::not_found("no-such-path", "There is nothing at this path")),
     };
+    is_up(&app, &reference).await?;
     let stepped = record::step(&app.pool, &reference, from, to, None).await?;
     let Some(payment) = stepped else {
         let payment = record::find(&app.pool, &reference).await?.ok_or_else(no_such_payment)?;
         return Err(Problem::new(StatusCode::CONFLICT, "wrong-state", "The payment is not in a state for that")
             .detail(format!("it is {}", payment.state)));
     };
+    delivery::announce(&app.sandbox, &payment, &app.stop);
+    if record::is_troubled(&app.pool, &reference, (Trouble::Silence.as_str(), LOST)).await? {
+        return Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "answer-lost", "The answer was lost"));
+    }
     Ok(axum::Json(Shown::new(&app, payment)))
 }
 

@@ -31,6 +31,7 @@ mod race;
 mod reconcile;
 mod rogue_sql;
 mod run_script;
+mod sandbox;
 mod saved_search;
 mod search_equals_postgres;
 mod search_live;
