@@ -11,6 +11,8 @@ mod connection;
 mod desk;
 mod lease;
 mod loaded;
+#[cfg(test)]
+mod protocol;
 mod recall;
 mod rows;
 #[cfg(test)]
