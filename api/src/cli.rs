@@ -25,6 +25,16 @@ pub enum Command {
     Reconcile(ReconcileArgs),
     /// Check one event: its log's hash chain, every decision in it, and the tables against what they come to
     Audit(AuditArgs),
+    /// Word vectors, by which searches also find what was meant
+    #[command(subcommand)]
+    Vectors(Vectors),
+}
+
+/// What can be done about word vectors.
+#[derive(Debug, Subcommand)]
+pub enum Vectors {
+    /// Bring the table of the Python package `wordllama` (MIT) to where `serve` looks for it, checked by its SHA-256
+    Fetch(FetchArgs),
 }
 
 /// Which database.
@@ -101,6 +111,17 @@ pub struct ReconcileArgs {
     /// Which database.
     #[command(flatten)]
     pub database: DatabaseArgs,
+}
+
+/// What `vectors fetch` takes.
+#[derive(Clone, Debug, Args)]
+pub struct FetchArgs {
+    /// Take the table out of this wheel, and ask no network
+    #[arg(long, value_name = "FILE")]
+    pub wheel: Option<PathBuf>,
+    /// Directory that gets `vectors` [env: `FRONTROW_DATA`; default: data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
 }
 
 /// The parts of the platform one process runs.

@@ -56,6 +56,8 @@ pub struct Config {
     pub images: String,
     /// The address of a CDN in front of `/image/`, without a trailing slash.
     pub cdn_url: Option<String>,
+    /// The file of the table of word vectors.
+    pub vectors: Vectors,
     /// Redis, by which processes hear of each other's publications; `None` leaves it to polling.
     pub redis: Option<Secret>,
     /// The indexer's replication slot; `None` is named after the database.
@@ -70,6 +72,31 @@ pub struct Config {
     pub mail: Option<mail::Settings>,
     /// Stripe, which then takes new payments; `None` leaves them to the built-in sandbox portal.
     pub stripe: Option<stripe::Settings>,
+}
+
+/// Where the table of word vectors is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vectors {
+    /// In the data directory, if anybody fetched it.
+    Usual(PathBuf),
+    /// Where `FRONTROW_VECTORS` says, where it has to be.
+    Named(PathBuf),
+}
+
+impl Vectors {
+    /// Where they are for a data directory.
+    #[must_use]
+    pub fn of(data: &Path) -> Self {
+        env("FRONTROW_VECTORS").map_or_else(|| Self::Usual(data.join("vectors")), |path| Self::Named(path.into()))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Usual(path) | Self::Named(path) => path,
+        }
+    }
 }
 
 /// A setting that cannot be used.
@@ -144,6 +171,7 @@ impl Config {
             images: env("FRONTROW_IMAGES").unwrap_or_else(|| format!("file://{}", data.join("images").display())),
             cdn_url,
             store,
+            vectors: Vectors::of(&data),
             redis: env("FRONTROW_REDIS").map(Secret),
             slot: env("FRONTROW_SLOT"),
             secret: secret(&data)?,

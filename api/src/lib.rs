@@ -41,3 +41,4 @@ pub mod session;
 pub mod shared_body;
 pub mod ticket;
 pub mod upload;
+pub mod vectors;

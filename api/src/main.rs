@@ -32,6 +32,7 @@ async fn dispatch(cli: api::cli::Cli) -> anyhow::Result<()> {
         Command::Migrate(args) => api::serve::migrate(&args).await?,
         Command::Reconcile(args) => Box::pin(api::serve::reconcile(args)).await?,
         Command::Audit(args) => api::serve::audit(&args).await?,
+        Command::Vectors(api::cli::Vectors::Fetch(args)) => api::vectors::fetch(&args).await?,
         Command::Demo(args) => Box::pin(api::serve::demo(args)).await?,
     }
     Ok(())

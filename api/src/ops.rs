@@ -67,5 +67,10 @@ async fn figures(State(app): State<App>) -> impl IntoResponse {
     if let Some(booking) = &app.booking {
         booking.weigh_queues();
     }
+    if let Some(view) = app.replica.current() {
+        let gauge = |events: u64| u32::try_from(events).unwrap_or(u32::MAX);
+        metrics::gauge!("search_events").set(gauge(view.events()));
+        metrics::gauge!("search_events_embedded").set(gauge(view.events_embedded()));
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.figures.render())
 }

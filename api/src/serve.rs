@@ -15,7 +15,7 @@ use crate::reconcile::{self, Walk};
 use crate::sandbox::Sandbox;
 use crate::session::Sessions;
 use crate::upload::Album;
-use crate::{console, database, idempotency, notification, router};
+use crate::{console, database, idempotency, notification, router, vectors};
 use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use booking::{Booking, PaymentBooks, TicketKey};
@@ -51,7 +51,7 @@ struct Tasks {
 
 /// Serves until SIGINT or SIGTERM.
 ///
-/// Starts in this order: 1 settings and the port, so that what is wrong with them is said first; 2 Postgres and its tables;
+/// Starts in this order: 1 settings, the port and the table of word vectors, so that what is wrong with them is said first; 2 Postgres and its tables;
 /// 3 the indexer; 4 the replica; 5 the booking core; 6 workers; 7 HTTP; 8 once the replica is ready, the line `ready URL`.
 ///
 /// Stops in this order, within five seconds: 1 HTTP takes no more, streams end, answers under way are finished; 2 workers; 3 the
@@ -68,6 +68,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         )
     })?;
     let addr = listener.local_addr()?;
+    let table = vectors::open(&config.vectors)?;
     let url = config.database_url.expose().to_owned();
     let pool = database::connect(&url).await?;
     database::check(&pool, config.role == Role::All).await?;
@@ -89,7 +90,8 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     };
     let store = open_store(&config)?;
     let indexing = start_indexer(&config, &store, &tasks);
-    let replica = Replica::open(store.clone(), config.data.join("replica"), replica::Options::of(&store))?;
+    let options = replica::Options { table, ..replica::Options::of(&store) };
+    let replica = Replica::open(store.clone(), config.data.join("replica"), options)?;
     tasks.rooms.spawn(follow(replica.clone(), tasks.hard.clone()));
     let app = assemble(config, addr, pool, (replica, booking, indexing), &tasks)?;
     start_workers(&app, &tasks)?;

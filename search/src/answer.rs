@@ -1,7 +1,7 @@
 //! What a search answers: exactly the bodies of `GET /event`, `GET /event/{event_id}` and `GET /event/suggest`.
 
 use crate::document::{ArtistName, EventDocument, Status, VenueRow};
-use crate::request::{Availability, OnSale};
+use crate::request::{Availability, Mode, OnSale};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use model::{ArtistId, EventId, Lsn, VenueId};
@@ -24,6 +24,8 @@ pub struct Answer {
     /// The words that were looked for instead of those that stand nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub did_you_mean: Option<String>,
+    /// What hits may owe their match to. Lexical though hybrid was asked for: there is no table of word vectors here.
+    pub mode: Mode,
     /// How far Postgres's log is in this answer.
     #[schema(value_type = String)]
     pub as_of: Lsn,
@@ -87,9 +89,12 @@ pub struct Hit {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub highlight: Option<Highlight>,
     /// How well it matches, when sorted by relevance: the whole part says how (3 a title exactly so, 2 as typed, 1 with typing
-    /// errors, 0 by a synonym; 4 more and on when pinned), the fraction how well.
+    /// errors, 0 by a synonym; in a hybrid answer 3 by its places in both orders; 4 more and on when pinned), the fraction how well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f32>,
+    /// Whether it is here for what it means alone, without having the words.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_meaning: bool,
 }
 
 /// A venue as hits show it.
@@ -245,6 +250,7 @@ impl From<EventAnswer> for Hit {
             distance_km: None,
             highlight: None,
             score: None,
+            by_meaning: false,
         }
     }
 }

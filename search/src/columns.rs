@@ -10,10 +10,11 @@ use crate::fold::{Word, Words};
 use crate::names::{NONE, Names, Table};
 use crate::request::Slot;
 use crate::synonyms::Synonyms;
+use crate::vectors::Vector;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tantivy::columnar::{Column, StrColumn};
 use tantivy::schema::Field;
 use tantivy::{DocId, SegmentReader};
@@ -72,6 +73,8 @@ pub(crate) struct Columns {
     rank: Vec<u32>,
     pub(crate) sets: Remembered<SetKey, Bits>,
     pub(crate) counts: Remembered<Slot, Counts>,
+    /// What the events mean, once it was worked out.
+    pub(crate) vectors: OnceLock<Vec<Vector>>,
 }
 
 /// How often a term stands in each event that has it, by weight, and how many terms the event has: in order of rank.
@@ -228,6 +231,7 @@ impl Columns {
             rank: vec![NONE; max_doc as usize],
             sets: Remembered::new(SETS_MAX),
             counts: Remembered::new(COUNTS_MAX),
+            vectors: OnceLock::new(),
         }
     }
 

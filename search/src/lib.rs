@@ -1,7 +1,8 @@
 //! The reading half of search, which therefore owns the index's format.
 //!
 //! `schema` and `document` say what is indexed, `store`, `manifest` and `availability` how it travels, `Replica` keeps a local
-//! copy that never goes backwards, `View` answers from one moment of it. Nothing here writes an index or speaks to Postgres.
+//! copy that never goes backwards, `View` answers from one moment of it, by words and, where there is a table of `vectors`, by what
+//! they mean. Nothing here writes an index or speaks to Postgres.
 
 pub mod answer;
 mod arrivals;
@@ -21,6 +22,7 @@ pub mod request;
 pub mod schema;
 pub mod store;
 pub mod synonyms;
+pub mod vectors;
 mod view;
 
 pub use arrivals::{Arrivals, ArrivalsError};

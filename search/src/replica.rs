@@ -13,6 +13,7 @@ use crate::manifest::{Alias, Head, Manifest, ReadError};
 use crate::overlay::Overlay;
 use crate::presence::{self, Presence};
 use crate::store::Store;
+use crate::vectors::Table;
 use crate::view::{SearchError, Shared, View};
 use arc_swap::ArcSwapOption;
 use fetch::{Directory, FetchError};
@@ -26,19 +27,21 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// How a replica behaves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How often the store is asked when nothing says that it changed.
     pub poll_interval: Duration,
     /// How long a newer HEAD may be known but not shown before the replica counts as not ready.
     pub lag_max: Duration,
+    /// What words mean; without it searches go by words alone.
+    pub table: Option<Arc<Table>>,
 }
 
 impl Options {
     /// What suits a store.
     #[must_use]
     pub fn of(store: &Store) -> Self {
-        Self { poll_interval: store.poll_interval(), lag_max: Duration::from_secs(10) }
+        Self { poll_interval: store.poll_interval(), lag_max: Duration::from_secs(10), table: None }
     }
 }
 
@@ -156,12 +159,12 @@ impl Replica {
     /// Follows the store until `stop`. To be run once per replica. Cancelling loses nothing: files are taken up when they are
     /// whole.
     pub async fn run(&self, stop: CancellationToken) {
-        tokio::join!(self.follow(&stop), self.be_present(&stop));
+        tokio::join!(self.follow(&stop), self.embed(&stop), self.be_present(&stop));
     }
 
     async fn follow(&self, stop: &CancellationToken) {
         let mut changes = self.inner.store.changes();
-        let mut progress = Progress::new(0, &self.inner.overlay);
+        let mut progress = Progress::new(0, self.shared());
         let mut lagging_since = None;
         while !stop.is_cancelled() {
             changes.mark_unchanged();
@@ -176,6 +179,34 @@ impl Replica {
                 () = stop.cancelled() => return,
                 _ = changes.changed(), if round.is_ok() => {}
                 () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// What views of a new generation share.
+    fn shared(&self) -> Shared {
+        Shared::new(&self.inner.overlay, self.inner.options.table.clone())
+    }
+
+    /// Has each view's vectors made after it is shown, on a thread that may take its time, until `stop`.
+    async fn embed(&self, stop: &CancellationToken) {
+        let mut shown = self.shown();
+        while self.inner.options.table.is_some() && !stop.is_cancelled() {
+            shown.mark_unchanged();
+            if let Some(view) = self.current() {
+                let until = stop.clone();
+                match tokio::task::spawn_blocking(move || view.embed(&until)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "some events are found by their words alone"
+                    ),
+                    Err(error) => tracing::debug!(%error, "vectors are made no more"),
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = shown.changed() => {}
             }
         }
     }
@@ -246,7 +277,7 @@ impl Replica {
         }
         if progress.generation != alias.generation {
             let applied = progress.applied;
-            *progress = Progress { applied, ..Progress::new(alias.generation, &self.inner.overlay) };
+            *progress = Progress { applied, ..Progress::new(alias.generation, self.shared()) };
         }
         let view = self.make(progress, head).await?;
         self.inner.view.store(Some(Arc::clone(&view)));
@@ -303,8 +334,8 @@ impl Replica {
 }
 
 impl Progress {
-    fn new(generation: u32, overlay: &Arc<Overlay>) -> Self {
-        Self { generation, shared: Shared::new(overlay), directory: None, applied: (Uuid::nil(), 0), failing: false }
+    fn new(generation: u32, shared: Shared) -> Self {
+        Self { generation, shared, directory: None, applied: (Uuid::nil(), 0), failing: false }
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Request {
     pub cursor: Option<Cursor>,
     /// Whether hits show where the words stand.
     pub highlight: bool,
+    /// What hits may owe their match to; none means to meaning too where words alone find little.
+    pub mode: Option<Mode>,
 }
 
 /// The filters; an empty list filters nothing.
@@ -128,7 +130,7 @@ pub struct BoundingBox {
 
 /// Declares an enum whose variants have names in the API.
 macro_rules! named {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:tt),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema)]
         pub enum $name { $($(#[$variant_doc])* #[serde(rename = $text)] $variant),* }
@@ -223,6 +225,16 @@ named! {
         Price = "price",
         /// Month of the start, in the venue's zone.
         Date = "date",
+    }
+}
+
+named! {
+    /// What a hit may owe its match to.
+    Mode {
+        /// Its words.
+        Lexical = "lexical",
+        /// Its words or what it means.
+        Hybrid = "hybrid",
     }
 }
 

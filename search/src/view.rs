@@ -7,6 +7,7 @@ mod card;
 mod facet;
 mod filter;
 mod highlight;
+mod meaning;
 mod order;
 mod suggest;
 #[cfg(test)]
@@ -21,10 +22,12 @@ use crate::document::{EventDocument, Kind, id_term};
 use crate::manifest::Head;
 use crate::names::Names;
 use crate::overlay::{Cells, Overlay};
-use crate::request::{Request, Sort, day_of};
+use crate::request::{Mode, Request, Sort, day_of};
 use crate::schema::{fields, register};
+use crate::vectors::Table;
 use filter::Plan;
 use jiff::Timestamp;
+use meaning::{Asked, Meaning};
 use model::EventId;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
@@ -58,12 +61,13 @@ pub(crate) struct Shared {
     pub(crate) overlay: Arc<Overlay>,
     columns: Arc<Mutex<HashMap<SegmentId, Arc<Columns>>>>,
     popularity: suggest::Popularity,
+    table: Option<Arc<Table>>,
 }
 
 impl Shared {
-    /// For a new generation over the same availability.
-    pub(crate) fn new(overlay: &Arc<Overlay>) -> Self {
-        Self { overlay: Arc::clone(overlay), ..Self::default() }
+    /// For a new generation over the same availability, with what this process knows of meanings.
+    pub(crate) fn new(overlay: &Arc<Overlay>, table: Option<Arc<Table>>) -> Self {
+        Self { overlay: Arc::clone(overlay), table, ..Self::default() }
     }
 }
 
@@ -155,17 +159,25 @@ impl View {
         let words = words::Words::look_up(self, &request.text)?;
         let names = self.shared.names.read();
         let plan = Plan::new(request, &names, now);
-        let matches = self.matches(&words, &plan, request, &cells)?;
+        let mut matches = self.matches(&words, &plan, request, &cells)?;
+        let asked = Asked { request, words: &words, plan: &plan, cells: &cells };
+        let meaning = Meaning::join(self, &asked, &mut matches)?;
         let total = matches.iter().map(|found| found.hits.count() as u64).sum();
         let facets = facet::Counter { view: self, names: &names, plan: &plan, cells: &cells }.count(request, &matches);
         let day = request.cursor.as_ref().map_or_else(|| day_of(now), |cursor| cursor.day);
-        let scores = match request.sort() {
+        let mut scores = match request.sort() {
             Sort::Relevance => words.score(self, &matches, day)?,
             _ => Vec::new(),
         };
-        let ranking = order::Ranking { view: self, request, day, scores: &scores, plan: &plan, cells: &cells };
+        if let Some(meaning) = &meaning {
+            meaning.fuse(self, &matches, &mut scores);
+        }
+        let meaning = meaning.as_ref();
+        let mode = if meaning.is_some() { Mode::Hybrid } else { Mode::Lexical };
+        let ranking = order::Ranking { view: self, request, mode, day, scores: &scores, plan: &plan, cells: &cells };
         let (page, next) = ranking.page(&matches);
-        let cards = card::Cards { view: self, names: &names, plan: &plan, cells: &cells, request, words: &words };
+        let cards =
+            card::Cards { view: self, names: &names, plan: &plan, cells: &cells, request, words: &words, meaning };
         let hits = page.iter().map(|ranked| cards.hit(ranked)).collect::<Result<_, _>>()?;
         Ok(Answer {
             hits,
@@ -173,6 +185,7 @@ impl View {
             facets,
             next: next.map(|cursor| cursor.encode()),
             did_you_mean: words.did_you_mean(),
+            mode,
             as_of: self.head.lsn,
             took_ms: (began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
             degraded: false,

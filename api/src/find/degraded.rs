@@ -12,7 +12,7 @@ use model::{EventId, Lsn};
 use search::Request;
 use search::answer::{Answer, EventAnswer, Hit, Live};
 use search::document::{EventDocument, Status};
-use search::request::{BadParameter, Cursor, Filters, Sort};
+use search::request::{BadParameter, Cursor, Filters, Mode, Sort};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
 use std::collections::BTreeMap;
@@ -101,6 +101,7 @@ impl Degraded {
             facets: BTreeMap::new(),
             next,
             did_you_mean: None,
+            mode: Mode::Lexical,
             as_of,
             took_ms: (began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
             degraded: true,

@@ -1,5 +1,6 @@
 //! The parameters of `GET /event` as the API's description lists them. `search::Request` parses them; this only names them.
 
+use search::request::Mode;
 use utoipa::IntoParams;
 
 /// Never a value: each field is one parameter's name, type and meaning.
@@ -71,7 +72,12 @@ pub(super) struct Parameters {
     limit: Option<u32>,
     /// `next` of the page before.
     cursor: Option<String>,
-    /// lexical or hybrid.
+    /// lexical: hits have the words. hybrid: they have the words or are near them in meaning, which needs a table of word vectors
+    /// (`mode` in the answer says whether there was one); by relevance, places in the order by words and in the one by meaning decide
+    /// together (reciprocal rank fusion). Left out: hybrid by relevance where words alone find fewer than five and nothing is in
+    /// quotes, else lexical. Pages of a hybrid search fit together over one state of the index; while it moves, a hit may be on two
+    /// pages or none.
+    #[param(value_type = Option<Mode>)]
     mode: Option<String>,
     /// Whether hits show where the words stand.
     highlight: Option<bool>,

@@ -105,8 +105,16 @@ fn values(query: &Query, answer: Option<&serde_json::Value>, ignored: &[String])
         saving => saving(query).map(shown),
         ignored => shown(ignored),
         answer => answer.map(shown),
+        nearby => answer.and_then(nearby),
         more => next.map(|cursor| query.with("cursor", cursor).address()),
     }
+}
+
+/// Whether hits of the page are there for their meaning alone: all of them, or some.
+fn nearby(answer: &serde_json::Value) -> Option<&'static str> {
+    let hits = answer["hits"].as_array()?;
+    let count = hits.iter().filter(|hit| hit["by_meaning"] == true).count();
+    (count > 0).then_some(if count == hits.len() { "all" } else { "some" })
 }
 
 /// The search's own order is the empty choice: by match where there are words, else by date.

@@ -30,7 +30,8 @@ impl Rig {
     }
 
     fn start(&mut self) -> Replica {
-        let options = Options { poll_interval: Duration::from_millis(5), lag_max: Duration::from_millis(1) };
+        let options =
+            Options { poll_interval: Duration::from_millis(5), lag_max: Duration::from_millis(1), table: None };
         let replica = Replica::open(self.store.clone(), self.work_dir(), options).unwrap();
         self.stop = CancellationToken::new();
         let (running, stop) = (replica.clone(), self.stop.clone());

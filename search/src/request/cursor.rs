@@ -3,7 +3,7 @@
 //! Holds whatever the index does in between: the next page is what comes after that key. It also carries a hash of the search it
 //! belongs to, so that one cannot be used with another search.
 
-use super::Request;
+use super::{Mode, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ const TEXT_BYTES_MAX: usize = 4_096;
 /// A place in the order of a search's hits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// CRC-32 of the search it belongs to.
+    /// CRC-32 of the search it belongs to, and of the mode that search began in: its further pages are in the same.
     pub(crate) search: u32,
     /// The day, in days since 1970 by UTC, that the search began: what relevance means by soon.
     pub(crate) day: i32,
@@ -33,7 +33,7 @@ impl Cursor {
     #[must_use]
     pub fn by_date(request: &Request, key_us: i64, event_id: EventId, now: Timestamp) -> Self {
         let day = request.cursor.as_ref().map_or_else(|| day_of(now), |cursor| cursor.day);
-        Self { search: request.checksum(), day, key: key_us, id: event_id.0, text: String::new() }
+        Self { search: request.checksum(Mode::Lexical), day, key: key_us, id: event_id.0, text: String::new() }
     }
 
     /// The sort's number and the event it is after.

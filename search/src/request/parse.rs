@@ -2,7 +2,7 @@
 
 use super::urlencoded::pairs;
 use super::{
-    Availability, BadParameter, BoundingBox, Cursor, Facet, Filters, OnSale, Place, Request, Sort, Text, When,
+    Availability, BadParameter, BoundingBox, Cursor, Facet, Filters, Mode, OnSale, Place, Request, Sort, Text, When,
 };
 use crate::document::Status;
 use crate::fold;
@@ -90,8 +90,7 @@ fn parameter(request: &mut Request, loose: &mut Loose, name: &str, value: &str) 
         }
         // The gateway waits for it before it asks the index; here it is only checked.
         "min_lsn" => drop(parsed::<model::Lsn>(name, value, "a log position such as 16/B374D848")?),
-        "mode" if value == "lexical" => {}
-        "mode" => return Err(bad(name, "lexical")),
+        "mode" => request.mode = Some(one_of(name, value, Mode::ALL, Mode::as_str)?),
         _ => return Err(bad(name, &format!("nothing: the parameters are {KNOWN}"))),
     }
     Ok(())
@@ -150,17 +149,18 @@ fn finish(mut request: Request, loose: &Loose) -> Result<Request, BadParameter> 
         // Nothing to be relevant to: the default order.
         request.sort = None;
     }
-    let search = request.checksum();
-    match &request.cursor {
-        Some(cursor) if cursor.search != search => Err(bad("cursor", "a `next` of an answer to this very search")),
-        _ => Ok(request),
+    if let Some(cursor) = &request.cursor {
+        let began = Mode::ALL.iter().copied().find(|mode| cursor.search == request.checksum(*mode));
+        let began = began.filter(|mode| *mode == Mode::Lexical || request.mode != Some(Mode::Lexical));
+        request.mode = Some(began.ok_or_else(|| bad("cursor", "a `next` of an answer to this very search"))?);
     }
+    Ok(request)
 }
 
 impl Request {
-    /// Of everything that decides which hits come in which order; page size, facets and highlights may change between pages.
-    pub(crate) fn checksum(&self) -> u32 {
-        crc32fast::hash(format!("{:?} {:?} {:?}", self.q, self.filters, self.sort()).as_bytes())
+    /// Of everything that decides which hits come in which order, the mode in force being one of it; page size, facets and highlights may change between pages.
+    pub(crate) fn checksum(&self, mode: Mode) -> u32 {
+        crc32fast::hash(format!("{:?} {:?} {:?} {mode:?}", self.q, self.filters, self.sort()).as_bytes())
     }
 }
 

@@ -68,6 +68,11 @@ impl Text {
         self.clauses.iter().any(|clause| !clause.negated)
     }
 
+    /// Whether something must stand in an event exactly as it is.
+    pub(crate) fn is_quoted(&self) -> bool {
+        self.clauses.iter().any(|clause| !clause.negated && clause.name.is_none())
+    }
+
     /// The same with every word meant as it is typed.
     pub(crate) fn literal(mut self) -> Self {
         for clause in &mut self.clauses {

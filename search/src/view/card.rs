@@ -2,6 +2,7 @@
 
 use super::filter::Plan;
 use super::highlight::highlight;
+use super::meaning::Meaning;
 use super::order::Ranked;
 use super::words::{Relevance, Words};
 use super::{Place, SearchError, Segment, View};
@@ -23,6 +24,7 @@ pub(super) struct Cards<'a> {
     pub(super) cells: &'a Cells,
     pub(super) request: &'a Request,
     pub(super) words: &'a Words,
+    pub(super) meaning: Option<&'a Meaning>,
 }
 
 impl Cards<'_> {
@@ -67,6 +69,7 @@ impl Cards<'_> {
             distance_km: self.distance_km(segment, rank),
             highlight: self.highlight(ranked.place)?,
             score: ranked.score.map(Relevance::shown),
+            by_meaning: self.meaning.is_some_and(|meaning| !meaning.is_worded(ranked.place.segment, rank)),
         })
     }
 

@@ -8,7 +8,7 @@ use super::words::Relevance;
 use super::{Place, Segment, View};
 use crate::fold;
 use crate::overlay::Cells;
-use crate::request::{Cursor, Request, Sort};
+use crate::request::{Cursor, Mode, Request, Sort};
 use std::collections::BinaryHeap;
 use uuid::Uuid;
 
@@ -16,6 +16,8 @@ use uuid::Uuid;
 pub(super) struct Ranking<'a> {
     pub(super) view: &'a View,
     pub(super) request: &'a Request,
+    /// The mode in force; cursors keep it.
+    pub(super) mode: Mode,
     /// The day the search began; cursors keep it.
     pub(super) day: i32,
     /// Per segment the relevance of each hit, when sorted by it.
@@ -71,7 +73,7 @@ impl Ranking<'_> {
         let more = page.len() == wanted;
         page.truncate(self.request.limit);
         let next = page.last().filter(|_| more).map(|last| Cursor {
-            search: self.request.checksum(),
+            search: self.request.checksum(self.mode),
             day: self.day,
             key: last.key,
             id: last.id,

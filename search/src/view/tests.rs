@@ -1,5 +1,6 @@
 //! A view against a naive evaluator over the same documents: hits, order, totals and facets of generated searches.
 
+mod meaning;
 mod queries;
 mod world;
 
@@ -154,7 +155,7 @@ fn bad_parameters_are_named_with_what_they_accept() {
         ("when=someday", "when"),
         ("event_id=7", "event_id"),
         ("facets=shoe", "facets"),
-        ("mode=hybrid", "mode"),
+        ("mode=semantic", "mode"),
         ("lat=NaN&lon=0", "lat"),
         ("q=%ff", "query string"),
     ] {

@@ -59,6 +59,11 @@ impl Words {
         for group in &self.groups {
             group.restrict(segment, events);
         }
+        self.rule_out(segment, events);
+    }
+
+    /// Takes away the events of a segment in which something stands that must not.
+    pub(super) fn rule_out(&self, segment: usize, events: &mut Bits) {
         for set in self.unwanted.iter().filter_map(|found| found.sets.get(segment)) {
             events.and_not(set);
         }
@@ -66,13 +71,16 @@ impl Words {
 
     /// The text with the words that stand nowhere replaced by the nearest that do; none when there is nothing to replace.
     pub(super) fn did_you_mean(&self) -> Option<String> {
-        let wanted = || self.groups.iter().flat_map(|group| &group.clauses);
-        if !wanted().any(|found| found.nearest().is_some()) {
-            return None;
-        }
-        let meant = wanted().map(|found| found.nearest().unwrap_or(&found.clause.source));
+        let mut wanted = self.groups.iter().flat_map(|group| &group.clauses);
+        wanted.find(|found| found.nearest().is_some())?;
         let unwanted = self.unwanted.iter().map(|found| found.clause.source.as_str());
-        Some(meant.chain(unwanted).collect::<Vec<_>>().join(" "))
+        Some(self.meant().chain(unwanted).collect::<Vec<_>>().join(" "))
+    }
+
+    /// What must stand in an event, as it was most likely meant.
+    pub(super) fn meant(&self) -> impl Iterator<Item = &str> {
+        let wanted = self.groups.iter().flat_map(|group| &group.clauses);
+        wanted.map(|found| found.nearest().unwrap_or(&found.clause.source))
     }
 
     /// Where what is looked for stands in a text, in order and apart.

@@ -41,4 +41,5 @@ mod stripe;
 mod tidy;
 mod tls;
 mod uploads;
+mod vectors;
 mod whole_path;

@@ -6,6 +6,7 @@ use crate::fixture::{self, Publisher};
 use crate::fold;
 use crate::manifest::Head;
 use crate::request::{Availability, Clause, Facet, OnSale, Request, Slot, Sort, Text, When};
+use crate::vectors::{Table, tests::table};
 use crate::view::words::distance;
 use crate::view::{Shared, View, filter};
 use jiff::ToSpan as _;
@@ -13,15 +14,31 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use model::{EventId, Lsn};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+use tokio_util::sync::CancellationToken;
 
 pub(super) struct World {
     pub(super) view: View,
+    /// The same moment as another process sees it, which knows what words mean.
+    pub(super) meant: View,
     pub(super) events: Vec<EventDocument>,
     left: HashMap<u32, (u32, Option<i64>)>,
     /// The terms of each part of each event.
     parts: HashMap<EventId, Vec<Vec<String>>>,
 }
+
+/// Words that point one way, several ways.
+pub(super) static TABLE: LazyLock<Arc<Table>> = LazyLock::new(|| {
+    let groups: [&[&str]; 6] = [
+        &["titan", "mahler", "gustav"],
+        &["resurrection", "requiem", "kaddish", "farewell"],
+        &["rusalka", "antonin", "dvorak", "praha"],
+        &["candide", "bernstein", "york"],
+        &["evening", "gala", "hall", "schumann"],
+        &["symphony", "chamber", "opera", "tokyo"],
+    ];
+    Arc::new(table(&groups))
+});
 
 /// 300 events in several segments, some replaced, some deleted, a third of them booked; and synonyms, one of them taken back.
 pub(super) static WORLD: LazyLock<World> = LazyLock::new(|| {
@@ -52,10 +69,14 @@ pub(super) static WORLD: LazyLock<World> = LazyLock::new(|| {
         left.insert(event.slot, (seats_left, price_min));
         shared.overlay.apply(&[Change { slot: event.slot, version: 1, seats_left, price_min }]);
     }
-    let view = View::of(&publisher.index, 1, Head { epoch: 1, seq: 3, lsn: Lsn(9) }, &shared).unwrap();
+    let head = Head { epoch: 1, seq: 3, lsn: Lsn(9) };
+    let view = View::of(&publisher.index, 1, head, &shared).unwrap();
+    let shared = Shared::new(&shared.overlay, Some(Arc::clone(&TABLE)));
+    let meant = View::of(&publisher.index, 1, head, &shared).unwrap();
+    meant.embed(&CancellationToken::new()).unwrap();
     assert!(view.segments.len() >= 2 && view.events() == 280);
     let parts = events.iter().map(|event| (event.event_id, parts(event))).collect();
-    World { view, events, left, parts }
+    World { view, meant, events, left, parts }
 });
 
 fn parts(event: &EventDocument) -> Vec<Vec<String>> {

@@ -38,7 +38,7 @@ const SEEK_POSTINGS: u64 = 16;
 const SHOWN_HALF: f32 = 10.0;
 
 /// How well an event matches; greater is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::view) struct Relevance {
     /// From 0: how much it is pinned, the kind of match (2 bits), the bits of the score, which is not negative.
     key: i64,
@@ -58,6 +58,20 @@ impl Relevance {
         // Bits of floats that are not negative sort as the floats do.
         let (kind, score) = (kind as i64, i64::from(score.max(0.0).to_bits()));
         Self { key: i64::from(boost) << 34 | kind << 32 | score }
+    }
+
+    /// By a share that places in several orders give, instead of by kind and score; what is pinned stays so.
+    pub(in crate::view) fn placed(self, share: f32) -> Self {
+        Self::new(self.boost(), Kind::Title, share * SHOWN_HALF)
+    }
+
+    /// The same, but after everything that is [`Relevance::placed`].
+    pub(in crate::view) fn unplaced(self) -> Self {
+        self.min(Self::new(self.boost(), Kind::Typed, f32::MAX))
+    }
+
+    fn boost(self) -> u8 {
+        u8::try_from(self.key >> 34).unwrap_or(u8::MAX)
     }
 
     /// As an order's number: smaller comes first.
