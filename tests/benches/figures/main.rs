@@ -12,6 +12,7 @@ mod holds;
 mod index;
 mod load;
 mod refusals;
+mod relevance;
 mod search;
 mod shapes;
 
@@ -45,6 +46,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted("index") {
         runtime.block_on(index::run())?;
+    }
+    if wanted("relevance") {
+        runtime.block_on(relevance::run())?;
     }
     if wanted("shapes") {
         runtime.block_on(shapes::run())?;
