@@ -17,6 +17,7 @@ use model::Lsn;
 use pgwire_replication::ReplicationEvent;
 use std::time::Duration;
 use tokio::task::JoinHandle;
+use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -60,7 +61,11 @@ struct Stream {
     /// Whether who waits for an event that was in the index already has been told.
     may_confirm: bool,
     committed_at: Instant,
+    /// How long the last commit was under way, to the end of its publication.
+    commit_took: Duration,
     appended_at: Instant,
+    /// The same of the last batch of availability.
+    append_took: Duration,
     settled_at: Instant,
     settlement: Option<JoinHandle<Result<Settled, PublishError>>>,
     observer: Observer,
@@ -81,7 +86,9 @@ pub(crate) async fn stream(started: Started, observer: Observer, stop: &Cancella
         cursor: Cursor { applied: lsn, caught_up: false, position: lsn, in_transaction: false, skipping: false },
         may_confirm: false,
         committed_at: now,
+        commit_took: Duration::ZERO,
         appended_at: now,
+        append_took: Duration::ZERO,
         settled_at: now,
         settlement: None,
         observer,
@@ -98,6 +105,7 @@ impl Stream {
     async fn run(&mut self, stop: &CancellationToken) -> Result<(), RunError> {
         loop {
             let due = self.due();
+            let mut is_more_likely = false;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
@@ -105,14 +113,17 @@ impl Stream {
                 event = self.session.next() => {
                     let batch = self.drain(event?)?;
                     self.apply(batch).await?;
+                    is_more_likely = true;
                 }
                 () = tokio::time::sleep_until(due) => {}
             }
             if !self.cursor.in_transaction {
-                if Instant::now() >= self.append_due() {
+                // What is there already is worth as long as the store took last time: a slow one gets fewer and larger writes.
+                let patience = |took| if is_more_likely { took } else { Duration::ZERO };
+                if Instant::now() >= self.append_due() + patience(self.append_took) {
                     self.append().await?;
                 }
-                if Instant::now() >= self.commit_due() {
+                if Instant::now() >= self.commit_due() + patience(self.commit_took) {
                     self.commit().await?;
                 }
             }
@@ -155,7 +166,8 @@ impl Stream {
     fn drain(&mut self, event: ReplicationEvent) -> Result<Vec<ReplicationEvent>, SessionError> {
         let mut batch = vec![event];
         while batch.len() < BATCH_MAX
-            && let Some(event) = self.session.next().now_or_never()
+            // Else a task's fair share of the runtime ends it after a hundred.
+            && let Some(event) = unconstrained(self.session.next()).now_or_never()
         {
             batch.push(event?);
         }
@@ -179,6 +191,7 @@ impl Stream {
         self.appended_at = Instant::now();
         if !changes.is_empty() {
             self.publisher.append(&changes).await?;
+            self.append_took = self.appended_at.elapsed();
             (self.observer)(&Progress::Availability { lsn: self.cursor.position });
         }
         Ok(())
@@ -197,6 +210,7 @@ impl Stream {
         // Before anybody goes on from this commit: who is not told yet would never be.
         self.teller.tell(&found).await?;
         self.publisher.publish(projection.index(), &self.payload).await?;
+        self.commit_took = self.committed_at.elapsed();
         self.may_confirm = self.cursor.caught_up;
         let (generation, head) = (self.publisher.generation(), self.publisher.head());
         let documents = projection.index().documents();

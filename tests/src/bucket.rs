@@ -20,6 +20,8 @@ pub struct Bucket {
     /// The URL of a store in its bucket.
     pub url: String,
     endpoint: String,
+    /// Where it listens.
+    pub port: u16,
 }
 
 impl Bucket {
@@ -28,11 +30,11 @@ impl Bucket {
         let python = repository().join("target/tools/s3/bin/python");
         assert!(python.exists(), "the S3 emulator is not installed: bash -c '. .ci/lib.sh && ensure_s3'");
         let mut process = Process::spawn(Command::new(python).args(["-c", SERVE]).env("PYTHONWARNINGS", "ignore"));
-        let port = process.line("listening ", Duration::from_mins(1)).await;
+        let port: u16 = process.line("listening ", Duration::from_mins(1)).await.parse().unwrap();
         let endpoint = format!("http://127.0.0.1:{port}");
         let made = reqwest::Client::new().put(format!("{endpoint}/frontrow")).send().await.unwrap();
         assert!(made.status().is_success(), "{made:?}");
-        Self { process, url: "s3://frontrow/index".to_owned(), endpoint }
+        Self { process, url: "s3://frontrow/index".to_owned(), endpoint, port }
     }
 
     /// The environment in which the store's URL means this one.

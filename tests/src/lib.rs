@@ -18,6 +18,7 @@ mod process;
 mod redis;
 mod server;
 mod wait;
+mod wire;
 
 pub use bucket::Bucket;
 pub use client::{Answer, Client};
@@ -30,3 +31,4 @@ pub use process::{Process, binary, repository};
 pub use redis::Redis;
 pub use server::{Indexer, Server};
 pub use wait::{DEADLINE, until, until_within};
+pub use wire::Wire;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
-use tests::{Bucket, DEADLINE, Database, Indexer, Process, Redis, Server, until};
+use tests::{Bucket, DEADLINE, Database, Indexer, Process, Redis, Server, Wire, until};
 use tokio_util::sync::CancellationToken;
 
 /// Names the store that the promises are tried on; a directory when it is not set.
@@ -127,6 +127,21 @@ async fn is_told(writes: &Writes, replica: &Replica) {
     .await;
 }
 
+/// Every event there is.
+const ALL: &str = "/event?include_past=true&status=scheduled&status=postponed&status=cancelled";
+
+/// What is in Postgres now is found.
+async fn assert_all_found(database: &Database, server: &Server) {
+    let (lsn, count) = (database.lsn().await, database.number("select count(*) from event").await);
+    let (visitor, path) = (server.visitor(), format!("{ALL}&min_lsn={lsn}"));
+    let found = until("an answer at the position", || async {
+        let answer = visitor.get(&path).await;
+        (answer.status == 200).then_some(answer.json)
+    })
+    .await;
+    assert_eq!(found["total"], count);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn over_a_bucket_an_indexer_killed_between_writes_leaves_search_equal() {
     let (database, bucket, data) = (Database::migrated().await, Bucket::start().await, TempDir::new().unwrap());
@@ -141,28 +156,50 @@ async fn over_a_bucket_an_indexer_killed_between_writes_leaves_search_equal() {
         command.args(["--role", "search"]).envs(bucket.environment()).env("FRONTROW_STORE", &bucket.url);
     })
     .await;
-    let search = server.visitor();
-    let all = "/event?include_past=true&status=scheduled&status=postponed&status=cancelled";
-    let assert_all_found = async || {
-        let (lsn, count) = (database.lsn().await, database.number("select count(*) from event").await);
-        let path = format!("{all}&min_lsn={lsn}");
-        let found = until("an answer at the position", || async {
-            let answer = search.get(&path).await;
-            (answer.status == 200).then_some(answer.json)
-        })
-        .await;
-        assert_eq!(found["total"], count);
-    };
-    assert_all_found().await;
+    assert_all_found(&database, &server).await;
     for _ in 0..20 {
         writes.step().await;
     }
     indexer.kill().await;
     writes.many_events(7).await;
-    assert_eq!(search.get(all).await.status, 200, "search goes on without an indexer");
+    assert_eq!(server.visitor().get(ALL).await.status, 200, "search goes on without an indexer");
     indexer = start(&["run"]);
-    assert_all_found().await;
+    assert_all_found(&database, &server).await;
     let mut verified = start(&["verify"]);
     assert!(verified.end().await.success(), "{}\n{}", verified.output(), indexer.output());
     assert!(!Indexer::store(data.path()).exists(), "nothing is on the disk");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_bucket_delays_what_is_found_and_loses_nothing_even_of_a_reindex() {
+    let (database, bucket, data) = (Database::migrated().await, Bucket::start().await, TempDir::new().unwrap());
+    let wire = Wire::to(bucket.port).await;
+    let mut writes = Writes::new(&database, 4).await;
+    writes.seed().await;
+    let start = |args: &[&str]| {
+        let mut command = Indexer::command(&database, data.path(), args);
+        command.envs(bucket.environment()).env("AWS_ENDPOINT", format!("http://127.0.0.1:{}", wire.port));
+        Process::spawn(command.env("FRONTROW_STORE", &bucket.url))
+    };
+    let indexer = start(&["run"]);
+    let server = Server::start_on(&database, &data.path().join("search"), |command| {
+        command.args(["--role", "search"]).envs(bucket.environment()).env("FRONTROW_STORE", &bucket.url);
+    })
+    .await;
+    wire.delay(Duration::from_millis(300));
+    for _ in 0..20 {
+        writes.step().await;
+    }
+    assert_eq!(server.visitor().get(ALL).await.status, 200, "search does not wait for the indexer's store");
+    assert_all_found(&database, &server).await;
+    let mut reindex = start(&["reindex"]);
+    for _ in 0..20 {
+        writes.step().await;
+    }
+    assert!(reindex.end().await.success(), "{}", reindex.output());
+    assert!(reindex.output().contains("generation 2 is read\n"), "{}\n{}", reindex.output(), indexer.output());
+    assert_all_found(&database, &server).await;
+    wire.delay(Duration::ZERO);
+    let mut verified = start(&["verify"]);
+    assert!(verified.end().await.success(), "{}\n{}", verified.output(), indexer.output());
 }

@@ -1,57 +1,16 @@
 //! Connections that fall silent, and an expiry that the database refuses: neither holds a lane up for ever, nor burns the machine.
 
 use super::{Core, numbers};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tests::catalog::Listing;
-use tests::{Database, until};
-use tokio::io::copy;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-
-/// A way to the database that can be made to swallow whatever is said on the connections it has.
-struct Wire {
-    port: u16,
-    /// Raised to silence every connection made before.
-    silenced: watch::Sender<u32>,
-}
-
-impl Wire {
-    async fn to(database: &Database) -> Arc<Self> {
-        let config: tokio_postgres::Config = database.url.parse().unwrap();
-        let server = config.get_ports()[0];
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let wire = Arc::new(Self { port: listener.local_addr().unwrap().port(), silenced: watch::Sender::new(0) });
-        let silenced = wire.silenced.clone();
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let mut silenced = silenced.subscribe();
-                tokio::spawn(async move {
-                    let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
-                    let (mut from_client, mut to_client) = client.split();
-                    let (mut from_server, mut to_server) = server.split();
-                    tokio::select! {
-                        _ = copy(&mut from_client, &mut to_server) => {}
-                        _ = copy(&mut from_server, &mut to_client) => {}
-                        // Open, and deaf and dumb.
-                        _ = silenced.changed() => std::future::pending().await,
-                    }
-                });
-            }
-        });
-        wire
-    }
-
-    fn silence(&self) {
-        self.silenced.send_modify(|silenced| *silenced += 1);
-    }
-}
+use tests::{Database, Wire, until};
 
 #[tokio::test]
 async fn a_connection_that_falls_silent_costs_seconds_not_the_lane() {
     let (database, listing) = (Database::migrated().await, Listing::new("An evening", 30));
     listing.insert(&database).await;
-    let wire = Wire::to(&database).await;
+    let server: tokio_postgres::Config = database.url.parse().unwrap();
+    let wire = Wire::to(server.get_ports()[0]).await;
     let url = format!("postgres://postgres@127.0.0.1:{}/{}", wire.port, database.name);
     // Silent for as long, it would lose the lane to nobody: it is alone.
     let core = Core::with(database, listing, super::settings(&url)).await;
