@@ -94,32 +94,29 @@ ensure_mail_sink() {
   printf '%s\n' "$tools/bin/python"
 }
 
-# A Python with the S3 emulator of the tests, in target/tools/s3; pinned, so that every run meets the same one.
+# The S3 emulator of the tests; pinned, so that every run meets the same one.
 ensure_s3() {
-  local place=$PWD/target/tools/s3
-  if [ -f "$place/ready-5.2.1" ]; then return 0; fi
-  ensure python3 python3
-  python3 -m venv "$place" >&2 || {
-    install_packages python3-venv python3-venv
-    python3 -m venv "$place" >&2 || fail "python3 makes no virtual environment in $place"
-  }
-  "$place/bin/pip" install --quiet --disable-pip-version-check 'moto[s3,server]==5.2.1' >&2 ||
-    fail "pip could not install the S3 emulator; type: target/tools/s3/bin/pip install 'moto[s3,server]==5.2.1'"
-  touch "$place/ready-5.2.1"
+  ensure_python_tool s3 'moto[s3,server]==5.2.1'
 }
 
-# A Python with a Stripe for the tests, in target/tools/stripe; pinned.
+# A Stripe for the tests; pinned.
 ensure_stripe() {
-  local place=$PWD/target/tools/stripe
-  if [ -f "$place/ready-1.15.10" ]; then return 0; fi
+  ensure_python_tool stripe localstripe==1.15.10
+}
+
+# ensure_python_tool NAME PACKAGE==VERSION: a Python with the package, in target/tools/NAME.
+ensure_python_tool() {
+  local place=$PWD/target/tools/$1 package=$2
+  local ready=$place/ready-${package##*==}
+  if [ -f "$ready" ]; then return 0; fi
   ensure python3 python3
   python3 -m venv "$place" >&2 || {
     install_packages python3-venv python3-venv
     python3 -m venv "$place" >&2 || fail "python3 makes no virtual environment in $place"
   }
-  "$place/bin/pip" install --quiet --disable-pip-version-check localstripe==1.15.10 >&2 ||
-    fail "pip could not install localstripe; type: target/tools/stripe/bin/pip install localstripe==1.15.10"
-  touch "$place/ready-1.15.10"
+  "$place/bin/pip" install --quiet --disable-pip-version-check "$package" >&2 ||
+    fail "pip could not install $package; type: target/tools/$1/bin/pip install '$package'"
+  touch "$ready"
 }
 
 ensure_redis() {
