@@ -81,8 +81,8 @@ async fn a_decline_is_followed_by_another_try_and_tickets() {
     assert_eq!((again.order.order_id, again.payment.payment_id), (order.order_id, second.payment.payment_id));
 }
 
-#[tokio::test]
-async fn two_payments_of_one_order_take_the_money_once() {
+/// Two seats whose first attempt `p1` was declined and whose second, `p2`, is authorised; the first one's checkout.
+async fn paid_at_the_second_attempt() -> (Core, Checkout) {
     let core = Core::new().await;
     let buyer = core.buyer().await;
     core.best(buyer, 2, "k").await.unwrap();
@@ -90,6 +90,12 @@ async fn two_payments_of_one_order_take_the_money_once() {
     core.report("p1", Report::Declined { reason: "no".into() }).await;
     core.opened(buyer, "p2").await;
     core.report("p2", Report::Authorized).await;
+    (core, first)
+}
+
+#[tokio::test]
+async fn two_payments_of_one_order_take_the_money_once() {
+    let (core, first) = paid_at_the_second_attempt().await;
     // The first attempt's portal was still open in another tab.
     core.report("p1", Report::Authorized).await;
     let mut effects = core.effects().await;
@@ -106,13 +112,7 @@ async fn two_payments_of_one_order_take_the_money_once() {
 
 #[tokio::test]
 async fn a_late_unasked_capture_of_another_attempt_goes_back() {
-    let core = Core::new().await;
-    let buyer = core.buyer().await;
-    core.best(buyer, 2, "k").await.unwrap();
-    let first = core.opened(buyer, "p1").await;
-    core.report("p1", Report::Declined { reason: "no".into() }).await;
-    core.opened(buyer, "p2").await;
-    core.report("p2", Report::Authorized).await;
+    let (core, first) = paid_at_the_second_attempt().await;
     core.report("p2", Report::Captured).await;
     core.report("p1", Report::Captured).await;
     core.report("p1", Report::Captured).await;
