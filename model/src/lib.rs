@@ -5,11 +5,13 @@
 mod id;
 mod lsn;
 mod money;
+mod pretix;
 mod seat_plan;
 mod text;
 
 pub use id::{ArtistId, EventId, HoldId, OrderId, PaymentId, SearchId, TicketId, UserId, VenueId};
 pub use lsn::{Lsn, ParseLsnError};
 pub use money::{Currency, Money, ParseCurrencyError};
+pub use pretix::PretixPlan;
 pub use seat_plan::{LayoutHash, PlanError, Row, SEATS_MAX, Seat, SeatNo, SeatPlan, Section, TIERS_MAX, TierNo};
 pub use text::is_one_line;

@@ -20,8 +20,8 @@ pub type LayoutHash = String;
 pub const SEATS_MAX: usize = 200_000;
 
 /// The longest name of a plan, and the longest name or label within one, in characters.
-const NAME_CHARS_MAX: usize = 300;
-const LABEL_CHARS_MAX: usize = 100;
+pub(crate) const NAME_CHARS_MAX: usize = 300;
+pub(crate) const LABEL_CHARS_MAX: usize = 100;
 
 /// The most tiers of a plan.
 pub const TIERS_MAX: usize = 256;
@@ -116,6 +116,14 @@ pub enum PlanError {
         /// The tier named.
         tier: TierNo,
     },
+    /// A seat's category, on a plan of pretix's, is not in the plan's list.
+    #[error("{path}: there is no category {name:?}")]
+    Category {
+        /// Where.
+        path: String,
+        /// The category named.
+        name: String,
+    },
     /// Two sections, two rows of a section or two seats of a row have one name.
     #[error("{path}: {name:?} stands twice")]
     Duplicate {
@@ -151,6 +159,7 @@ impl PlanError {
             Self::Tiers(_) => "tiers",
             Self::Numbering { path, .. }
             | Self::Tier { path, .. }
+            | Self::Category { path, .. }
             | Self::Duplicate { path, .. }
             | Self::Text { path, .. }
             | Self::Geometry { path } => path,
@@ -253,7 +262,11 @@ impl SeatPlan {
     }
 }
 
-fn refuse_text(path: impl FnOnce() -> String, text: &str, (min, max): (usize, usize)) -> Result<(), PlanError> {
+pub(crate) fn refuse_text(
+    path: impl FnOnce() -> String,
+    text: &str,
+    (min, max): (usize, usize),
+) -> Result<(), PlanError> {
     let (all, inner) = (text.chars().count(), text.trim().chars().count());
     if all <= max && inner >= min && crate::is_one_line(text) {
         return Ok(());

@@ -10,9 +10,10 @@ use crate::shared_body::SharedBody;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use model::{PlanError, SeatPlan};
+use model::{PlanError, PretixPlan, SeatPlan};
 use moka::future::Cache;
-use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -90,8 +91,38 @@ struct Stored {
     capacity: usize,
 }
 
+/// A plan as it comes in: which kind is seen first, so that a fault has a place in that kind.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+enum PlanBody {
+    Own(SeatPlan),
+    /// pretix's `seating-plan.schema.json`; known by its `zones`.
+    Pretix(PretixPlan),
+}
+
+impl PlanBody {
+    fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+        #[derive(Deserialize)]
+        struct Shape {
+            zones: Option<IgnoredAny>,
+        }
+        let is_pretix = serde_json::from_slice(bytes).is_ok_and(|Shape { zones }| zones.is_some());
+        if is_pretix { extract::parse(bytes).map(Self::Pretix) } else { extract::parse(bytes).map(Self::Own) }
+    }
+
+    fn checked(self) -> Result<SeatPlan, PlanError> {
+        match self {
+            Self::Own(plan) => plan.checked(),
+            Self::Pretix(plan) => plan.into_plan(),
+        }
+    }
+}
+
 /// Store a seat plan; storing it again changes nothing
-#[utoipa::path(post, path = "/layout", tag = "catalog", request_body = SeatPlan, responses(
+///
+/// A seating plan of pretix's is converted: zones to sections, categories to tiers, 40 pixels to a metre. A zone that has a row number
+/// again is two sections, for the rows stand across an aisle. What is wrong is named by its JSON path in the plan that was sent.
+#[utoipa::path(post, path = "/layout", tag = "catalog", request_body = PlanBody, responses(
     (status = 201, body = Stored), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 413, body = ProblemBody), (status = 422, body = ProblemBody)))]
 async fn create(
@@ -101,9 +132,8 @@ async fn create(
 ) -> Result<(StatusCode, axum::Json<Stored>), Problem> {
     let bytes = extract::json_body(request, PLAN_BYTES_MAX).await?;
     let parsed = tokio::task::spawn_blocking(move || {
-        let plan: SeatPlan = extract::parse(&bytes)?;
         let refused = |error: PlanError| Problem::invalid(error.path(), error.to_string());
-        let plan = plan.checked().map_err(refused)?;
+        let plan = PlanBody::parse(&bytes)?.checked().map_err(refused)?;
         let (hash, json) = plan.canonical().map_err(refused)?;
         Ok::<_, Problem>((hash, json, plan.capacity(), plan.name))
     });

@@ -120,3 +120,44 @@ async fn a_plan_that_is_too_large_is_told_its_own_limit() {
     let problem: Value = response.json().await.unwrap();
     assert_eq!(problem["limit_bytes"], limit);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_of_pretix_is_sold_like_any_other() {
+    let desk = Desk::open().await;
+    let seat = |number: u32| {
+        json!({"seat_guid": format!("a-{number}"), "seat_number": number.to_string(), "category": "Parterre",
+            "position": {"x": number * 24, "y": 0}})
+    };
+    let plan = json!({
+        "name": "Spiegelsaal", "size": {"width": 600, "height": 400}, "categories": [{"name": "Parterre", "color": "#7f4a91"}],
+        "zones": [{"name": "Saal", "position": {"x": 60, "y": 120},
+            "rows": [{"row_number": "A", "position": {"x": 0, "y": 0}, "seats": [seat(1), seat(2), seat(3)]}]}],
+    });
+    let layout = desk.organizer.post("/layout", &plan).await.expect(201);
+    assert_eq!(layout["capacity"], 3);
+    let again = desk.organizer.post("/layout", &plan).await.expect(201);
+    assert_eq!(again["layout_hash"], layout["layout_hash"]);
+    let ours = desk.organizer.get(&format!("/layout/{}", layout["layout_hash"].as_str().unwrap())).await.expect(200);
+    assert_eq!((&ours["sections"][0]["name"], &ours["tiers"]), (&json!("Saal"), &json!(["Parterre"])));
+    assert_eq!(desk.organizer.post("/layout", &ours).await.expect(201)["layout_hash"], layout["layout_hash"]);
+    let event = desk.event(json!({"layout_hash": layout["layout_hash"]})).await;
+    let event = desk.organizer.post("/event", &event).await.expect(201);
+    let ask = json!({"event_id": event["event_id"], "seats": [1]});
+    let held = desk.organizer.post_new("/ticket/reserve", &ask).await.expect(201);
+    assert_eq!((&held["seats"][0]["row"], &held["seats"][0]["label"]), (&json!("A"), &json!("2")));
+
+    let layouts = desk.database.number("select count(*) from layout").await;
+    let refused = async |path: &str, value: Value, field: &str| {
+        let mut broken = plan.clone();
+        *broken.pointer_mut(path).unwrap() = value;
+        assert_eq!(desk.wrong_field("/layout", &broken).await, field);
+    };
+    refused("/zones/0/rows/0/seats/1/category", json!("Balkon"), "zones[0].rows[0].seats[1].category").await;
+    refused("/zones/0/rows/0/seats/2/seat_guid", json!("a-1"), "zones[0].rows[0].seats[2].seat_guid").await;
+    refused("/zones/0/rows/0/position", json!({"x": "left", "y": 0}), "zones[0].rows[0].position.x").await;
+    refused("/zones/0/rows/0/seats/0", json!({"seat_number": "1"}), "zones[0].rows[0].seats[0].seat_guid").await;
+    refused("/zones/0/rows", json!([]), "").await;
+    refused("/size", json!({"width": 600}), "size.height").await;
+    refused("/zones", json!("none"), "zones").await;
+    assert_eq!(desk.database.number("select count(*) from layout").await, layouts, "a refusal stores nothing");
+}
