@@ -130,6 +130,11 @@ ensure_edges() {
   ensure varnishd varnish
 }
 
+# What reads PDF tickets back, and draws them.
+ensure_pdf() {
+  ensure pdftotext poppler-utils
+}
+
 # The directory of a Postgres of version 15 or later, the one named first, then the newest; prints it.
 postgres_bin() {
   local dir version

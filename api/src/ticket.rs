@@ -1,4 +1,7 @@
-//! Tickets as their holders see them: the list, the code for the door as a picture, the evening for the calendar.
+//! Tickets as their holders see them: the list, the code for the door as a picture, a page to print, the evening for the calendar.
+
+mod font;
+mod pdf;
 
 use crate::account;
 use crate::app::App;
@@ -27,6 +30,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(list))
         .routes(routes!(list_of_event))
         .routes(routes!(qr))
+        .routes(routes!(page))
         .routes(routes!(calendar))
         .routes(routes!(transfer))
 }
@@ -74,6 +78,69 @@ async fn qr(State(app): State<App>, buyer: Buyer, Id(ticket_id): Id<TicketId>) -
     let picture = code.render::<svg::Color<'_>>().min_dimensions(240, 240).quiet_zone(true).build();
     let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "private, no-store")];
     Ok((headers, picture))
+}
+
+/// A ticket to print, as a PDF file
+///
+/// Latin, Greek and Cyrillic letters and those of Chinese, Japanese and Korean are drawn; what is written otherwise stands in Latin letters.
+#[utoipa::path(get, path = "/ticket/{ticket_id}/ticket.pdf", tag = "booking", params(("ticket_id" = TicketId, Path)),
+    responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = 401, body = ProblemBody),
+        (status = 404, body = ProblemBody)))]
+async fn page(State(app): State<App>, buyer: Buyer, Id(ticket_id): Id<TicketId>) -> Result<impl IntoResponse, Problem> {
+    let ticket = own(&app, &buyer, ticket_id).await?;
+    let event = event_of(&app, &ticket).await?;
+    let holder = account::name(&mut *app.pool.acquire().await?, buyer.id).await?.unwrap_or_default();
+    let file = tokio::task::spawn_blocking(move || print(&ticket, &event, &holder, &app.public_url));
+    let file = file.await.map_err(|error| Problem::internal(&error))??;
+    let headers = [
+        (header::CONTENT_TYPE, "application/pdf"),
+        (header::CONTENT_DISPOSITION, "inline; filename=\"ticket.pdf\""),
+        (header::CACHE_CONTROL, "private, no-store"),
+    ];
+    Ok((headers, file))
+}
+
+async fn event_of(app: &App, ticket: &Ticket) -> Result<EventDocument, Problem> {
+    let event = catalog::read_event(&mut *app.pool.acquire().await?, ticket.event_id).await?;
+    event.ok_or_else(catalog::no_such_event)
+}
+
+fn print(ticket: &Ticket, event: &EventDocument, holder: &str, site: &str) -> Result<Vec<u8>, Problem> {
+    let venue = &event.venue;
+    let when = if event.date_tba {
+        "Date to be announced".to_owned()
+    } else {
+        event.starts_at.to_zoned(zone_of(event)).strftime("%A, %B %-d, %Y, %-I:%M %p %Z").to_string()
+    };
+    let place = [Some(&venue.city), venue.region.as_ref(), Some(&venue.country)];
+    let seat = if ticket.row.is_empty() {
+        vec![("General admission", ticket.section.as_str())]
+    } else {
+        vec![("Section", ticket.section.as_str()), ("Row", &ticket.row), ("Seat", &ticket.label)]
+    };
+    let printed = pdf::Printed {
+        title: &event.title,
+        when,
+        venue: &venue.name,
+        place: place
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(", "),
+        seat,
+        holder,
+        order: ticket.order_id.to_string(),
+        ticket: ticket.ticket_id.to_string(),
+        code: ticket.code.as_deref().ok_or_else(no_such_ticket)?,
+        site,
+    };
+    pdf::print(&printed).map_err(|error| Problem::internal(&error))
+}
+
+fn zone_of(event: &EventDocument) -> jiff::tz::TimeZone {
+    jiff::tz::TimeZone::get(&event.venue.timezone).unwrap_or(jiff::tz::TimeZone::UTC)
 }
 
 /// Whom a ticket goes to.
@@ -129,9 +196,7 @@ async fn calendar(
     Id(ticket_id): Id<TicketId>,
 ) -> Result<impl IntoResponse, Problem> {
     let ticket = own(&app, &buyer, ticket_id).await?;
-    let mut db = app.pool.acquire().await?;
-    let event = catalog::read_event(&mut db, ticket.event_id).await?;
-    let event = event.ok_or_else(|| Problem::not_found("no-such-event", "There is no such event"))?;
+    let event = event_of(&app, &ticket).await?;
     let entry = ics(&ticket, &event, &app.public_url);
     let headers = [
         (header::CONTENT_TYPE, "text/calendar; charset=utf-8"),
@@ -157,8 +222,7 @@ fn ics(ticket: &Ticket, event: &EventDocument, site: &str) -> String {
     ];
     if event.date_tba {
         // The day it is expected on, and no time of it.
-        let zone = jiff::tz::TimeZone::get(&venue.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
-        lines.push(format!("DTSTART;VALUE=DATE:{}", zone.to_datetime(event.starts_at).strftime("%Y%m%d")));
+        lines.push(format!("DTSTART;VALUE=DATE:{}", zone_of(event).to_datetime(event.starts_at).strftime("%Y%m%d")));
         lines.push("STATUS:TENTATIVE".to_owned());
     } else {
         lines.push(format!("DTSTART:{}", stamp(event.starts_at)));

@@ -85,7 +85,7 @@ fn a_row_number_again_stands_across_the_aisle() {
 fn a_plan_is_large_enough_for_its_seats() {
     let mut plan = theatre();
     plan["size"] = json!({"width": 0, "height": 0});
-    plan["zones"][0]["position"] = json!({"x": -100.5, "y": -400});
+    plan["zones"][0]["position"] = json!({"x": -100.5, "y": -40});
     plan["zones"][0]["areas"] = json!([{"shape": "circle", "circle": {"radius": 9_000_000_000_i64},
         "text": {"text": "Bühne", "position": {"x": 0, "y": 0}}}]);
     let plan = read(&plan).unwrap();

@@ -17,7 +17,7 @@ enum Who {
     Admin,
 }
 
-const OPERATIONS: [(&str, &str, Who); 58] = [
+const OPERATIONS: [(&str, &str, Who); 59] = [
     ("POST", "/user", Who::Anyone),
     ("GET", "/user", Who::SignedIn),
     ("PUT", "/user", Who::SignedIn),
@@ -61,6 +61,7 @@ const OPERATIONS: [(&str, &str, Who); 58] = [
     ("GET", "/ticket/{event_id}", Who::SignedIn),
     ("GET", "/ticket/{ticket_id}/qr.svg", Who::SignedIn),
     ("GET", "/ticket/{ticket_id}/event.ics", Who::SignedIn),
+    ("GET", "/ticket/{ticket_id}/ticket.pdf", Who::SignedIn),
     ("POST", "/saved-search", Who::SignedIn),
     ("GET", "/saved-search", Who::SignedIn),
     ("PUT", "/saved-search/{search_id}", Who::SignedIn),

@@ -1,5 +1,7 @@
 //! After the sale, over HTTP: money back, tickets passed on, the door.
 
+mod print;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tests::catalog::{self, Listing};
