@@ -12,7 +12,7 @@ mod venue;
 mod written;
 
 pub(crate) use event::{manages, no_such_event, organizer};
-pub use event_record::read as read_event;
+pub use event_record::{coming, read as read_event};
 pub use layout::Layouts;
 pub use written::{IfMatch, LSN_HEADER, Written};
 

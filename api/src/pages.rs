@@ -7,6 +7,7 @@ mod alerts;
 mod art;
 mod assets;
 mod concert;
+mod door;
 mod format;
 mod home;
 mod index;
@@ -29,6 +30,8 @@ pub fn router() -> Router<App> {
         .route("/orders/{order_id}", get(own::order))
         .route("/tickets", get(own::tickets))
         .route("/account", get(own::account))
+        .route("/door/{event_id}", get(door::door))
+        .route("/door/worker.js", get(door::worker))
         .route("/notifications", get(alerts::notifications))
         .route("/unsubscribe", get(alerts::way_out).post(alerts::unsubscribe))
         .route("/signin", get(own::signin))

@@ -25,6 +25,8 @@ export default defineConfig({
         tickets: 'src/tickets.ts',
         account: 'src/account.ts',
         alerts: 'src/alerts.ts',
+        door: 'src/door.tsx',
+        worker: 'src/door/worker.ts',
       },
     },
   },

@@ -28,8 +28,8 @@ pub use code::{BadSeed, TicketCode, TicketKey};
 pub use digest::Digest;
 pub use failure::Failure;
 pub use order::{
-    BuyError, CheckInError, Checkout, Effect, EffectTopic, InboxEntry, Order, OrderState, PaymentAttempt, PaymentState,
-    RefundBy, RefundError, Report, ReportError, Ticket, TicketState, TransferError,
+    Admission, BuyError, CheckInError, Checkout, Effect, EffectTopic, InboxEntry, Order, OrderState, PaymentAttempt,
+    PaymentState, RefundBy, RefundError, Report, ReportError, Ticket, TicketState, TransferError,
 };
 pub use rehearsal::Rehearsal;
 pub use reservation::{

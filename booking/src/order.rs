@@ -5,6 +5,7 @@ use crate::reservation::{Receipt, ReservedSeat};
 use jiff::Timestamp;
 use model::{Currency, EventId, HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// A purchase of one hold's seats.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -264,6 +265,15 @@ pub enum TransferError {
     /// The database failed us.
     #[error("pass a ticket on")]
     Failed(#[from] Failure),
+}
+
+/// Somebody went in before it could be told.
+#[derive(Clone, Copy, Debug)]
+pub struct Admission {
+    /// Of the door's own making, unique.
+    pub id: Uuid,
+    /// By the door's clock; one that is ahead of ours counts as now.
+    pub at: Timestamp,
 }
 
 /// Why nobody was let in.

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use model::UserId;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use std::collections::HashMap;
+use uuid::Uuid;
 
 /// What an account may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
@@ -135,6 +137,16 @@ pub async fn by_email(db: &mut PgConnection, email: &str) -> Result<Option<UserI
 /// When the database fails.
 pub async fn name(db: &mut PgConnection, user: UserId) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!("select name from account where user_id = $1", user.0).fetch_optional(db).await
+}
+
+/// Accounts' names.
+///
+/// # Errors
+/// When the database fails.
+pub async fn names(db: &mut PgConnection, users: &[UserId]) -> Result<HashMap<UserId, String>, sqlx::Error> {
+    let ids: Vec<Uuid> = users.iter().map(|user| user.0).collect();
+    let rows = sqlx::query!("select user_id, name from account where user_id = any($1)", &ids).fetch_all(db).await?;
+    Ok(rows.into_iter().map(|row| (UserId(row.user_id), row.name)).collect())
 }
 
 /// What changes; `None` stays.

@@ -300,6 +300,37 @@ pub async fn read(db: &mut PgConnection, event_id: EventId) -> Result<Option<Eve
     }))
 }
 
+/// An event of an organizer's that is to come, or was yesterday.
+#[derive(Debug, serde::Serialize)]
+pub struct Coming {
+    event_id: EventId,
+    title: String,
+    starts_at: Timestamp,
+    timezone: String,
+}
+
+/// An organizer's next events, twenty at most.
+///
+/// # Errors
+/// When the database fails.
+pub async fn coming(db: &mut PgConnection, organizer: UserId) -> Result<Vec<Coming>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "select e.event_id, e.title, e.starts_at, v.timezone from event e join venue v using (venue_id)
+         where e.organizer_id = $1 and e.starts_at > now() - interval '1 day' and e.status <> 'cancelled'
+         order by e.starts_at limit 20",
+        organizer.0
+    );
+    let rows = rows.fetch_all(db).await?.into_iter();
+    Ok(rows
+        .map(|row| Coming {
+            event_id: EventId(row.event_id),
+            title: row.title,
+            starts_at: row.starts_at.to_jiff(),
+            timezone: row.timezone,
+        })
+        .collect())
+}
+
 async fn credits(db: &mut PgConnection, event_id: EventId) -> Result<Vec<Credit>, sqlx::Error> {
     let rows = sqlx::query!(
         "select artist_id, name, aliases, role, position from event_artist join artist using (artist_id)

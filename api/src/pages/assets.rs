@@ -40,19 +40,30 @@ pub(super) fn styles(source: &str) -> Vec<String> {
 
 /// `GET /assets/{name}`.
 pub(super) async fn serve(Path(name): Path<String>) -> Result<Response, Problem> {
-    let file = Dist::get(&name).ok_or_else(|| Problem::not_found("no-such-asset", "There is no such file"))?;
+    let file = Dist::get(&name).ok_or_else(no_such_asset)?;
     Ok(answer(&name, file, "public, max-age=31536000, immutable"))
+}
+
+/// What the build made of a source file, under an address that stays: asked for anew each time.
+pub(super) fn fresh(source: &str) -> Result<Response, Problem> {
+    let name = MANIFEST.get(source).map(|chunk| chunk.file.as_str()).unwrap_or_default();
+    let file = Dist::get(name).ok_or_else(no_such_asset)?;
+    Ok(answer(name, file, "no-cache"))
+}
+
+fn no_such_asset() -> Problem {
+    Problem::not_found("no-such-asset", "There is no such file")
 }
 
 /// `GET /favicon.ico`: browsers take an SVG here too.
 pub(super) async fn favicon() -> Result<Response, Problem> {
-    let file = Dist::get("mark.svg").ok_or_else(|| Problem::not_found("no-such-asset", "There is no such file"))?;
+    let file = Dist::get("mark.svg").ok_or_else(no_such_asset)?;
     Ok(answer("mark.svg", file, "public, max-age=86400"))
 }
 
 /// `GET /robots.txt`: concerts are public, people's own pages are not.
 pub(super) async fn robots() -> &'static str {
-    "User-agent: *\nDisallow: /account\nDisallow: /orders/\nDisallow: /tickets\nDisallow: /sandbox/\n"
+    "User-agent: *\nDisallow: /account\nDisallow: /door/\nDisallow: /orders/\nDisallow: /tickets\nDisallow: /sandbox/\n"
 }
 
 fn answer(name: &str, file: EmbeddedFile, cache: &'static str) -> Response {

@@ -53,7 +53,8 @@ pub(super) async fn account(
     here: OriginalUri,
 ) -> Result<Response, Problem> {
     let Some(session) = session else { return Ok(to_signin(&here)) };
-    let values = context! { path => "/account", account => shown(&session.account) };
+    let doors = catalog::coming(&mut *app.pool.acquire().await?, session.user_id).await?;
+    let values = context! { path => "/account", account => shown(&session.account), doors => shown(doors) };
     Ok(render::page(&app, "account.html", values)?.into_response())
 }
 

@@ -5,6 +5,7 @@ import './css/search.css';
 import './css/event.css';
 import './css/seats.css';
 import './css/account.css';
+import './css/door.css';
 import { call } from './api';
 import { signedIn, signInAddress } from './session';
 

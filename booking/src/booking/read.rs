@@ -88,7 +88,7 @@ impl Booking {
         Ok(self.describe_tickets(&mut connection, row.into_iter().collect()).await?.pop())
     }
 
-    async fn describe_tickets(
+    pub(super) async fn describe_tickets(
         &self,
         connection: &mut PgConnection,
         rows: Vec<TicketRow>,

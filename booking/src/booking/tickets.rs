@@ -3,10 +3,10 @@
 use super::Booking;
 use crate::code::TicketCode;
 use crate::failure::Failure;
-use crate::order::{CheckInError, Ticket, TicketState, TransferError};
+use crate::order::{Admission, CheckInError, Ticket, TicketState, TransferError};
 use crate::table;
 use jiff::Timestamp;
-use model::{TicketId, UserId};
+use model::{EventId, TicketId, UserId};
 
 impl Booking {
     /// Gives a valid ticket of `from` to another account, under a new code; the old one is dead when this returns.
@@ -39,13 +39,18 @@ impl Booking {
         self.ticket_key.public()
     }
 
-    /// Lets the holder of a code in, once.
+    /// Lets the holder of a code in, once. A door that let somebody in before it could tell names the admission: told again, it
+    /// is the same one.
     ///
     /// # Errors
     /// When somebody was let in by it before, or it is dead.
-    pub async fn check_in(&self, code: TicketCode) -> Result<(Ticket, Timestamp), CheckInError> {
+    pub async fn check_in(
+        &self,
+        code: TicketCode,
+        admission: Option<Admission>,
+    ) -> Result<(Ticket, Timestamp), CheckInError> {
         let mut connection = self.pool.acquire().await.map_err(Failure::from)?;
-        let let_in = table::ticket::check_in(&mut connection, code).await.map_err(Failure::from)?;
+        let let_in = table::ticket::check_in(&mut connection, code, admission).await.map_err(Failure::from)?;
         drop(connection);
         let ticket = self.ticket(code.ticket).await?.ok_or(CheckInError::NoSuchTicket)?;
         match (let_in, ticket.used_at) {
@@ -55,5 +60,15 @@ impl Booking {
             (None, Some(at)) => Err(CheckInError::AlreadyUsed { at }),
             (None, None) => Err(CheckInError::NoSuchTicket),
         }
+    }
+
+    /// An event's tickets that are not void, by seat: what its door may meet.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tickets_at_door(&self, event: EventId) -> Result<Vec<Ticket>, Failure> {
+        let mut connection = self.pool.acquire().await?;
+        let rows = table::ticket::live(&mut connection, event).await?;
+        self.describe_tickets(&mut connection, rows).await
     }
 }

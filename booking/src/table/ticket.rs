@@ -4,7 +4,7 @@ use super::Unreadable;
 use crate::code::{TicketCode, TicketKey};
 use crate::failure::Failure;
 use crate::lane::house::House;
-use crate::order::{Ticket, TicketState};
+use crate::order::{Admission, Ticket, TicketState};
 use jiff::Timestamp;
 use model::{EventId, OrderId, TicketId, UserId};
 use sqlx::PgConnection;
@@ -125,18 +125,42 @@ pub(crate) async fn transfer(
     Ok(done.rows_affected() == 1)
 }
 
-/// Marks a valid ticket used; none when it is not valid or of another generation.
-pub(crate) async fn check_in(connection: &mut PgConnection, code: TicketCode) -> sqlx::Result<Option<Timestamp>> {
+/// Marks a valid ticket used, or finds that this very admission did; none when it is not valid or of another generation.
+pub(crate) async fn check_in(
+    connection: &mut PgConnection,
+    code: TicketCode,
+    admission: Option<Admission>,
+) -> sqlx::Result<Option<Timestamp>> {
     let at = sqlx::query_scalar!(
-        r#"update ticket set state = 'used', used_at = clock_timestamp()
-        where event_id = $1 and ticket_id = $2 and generation::bigint = $3 and state = 'valid' returning used_at as "used_at!""#,
+        r#"with let_in as (
+            update ticket set state = 'used', used_at = least($4, clock_timestamp()), admission = $5
+            where event_id = $1 and ticket_id = $2 and generation::bigint = $3 and state = 'valid' returning used_at)
+        select used_at as "used_at!" from let_in
+        union all
+        select used_at from ticket
+        where event_id = $1 and ticket_id = $2 and generation::bigint = $3 and state = 'used' and admission = $5"#,
         code.event.0,
         code.ticket.0,
-        i64::from(code.generation)
+        i64::from(code.generation),
+        admission.map(|admission| jiff_sqlx::Timestamp::from(admission.at)) as Option<jiff_sqlx::Timestamp>,
+        admission.map(|admission| admission.id)
     )
     .fetch_optional(connection)
     .await?;
     Ok(at.map(jiff_sqlx::Timestamp::to_jiff))
+}
+
+/// An event's tickets that are not void, by seat.
+pub(crate) async fn live(connection: &mut PgConnection, event: EventId) -> sqlx::Result<Vec<TicketRow>> {
+    sqlx::query_as!(
+        TicketRow,
+        "select t.event_id, t.ticket_id, t.seat_no, t.order_id, t.holder, t.generation, t.state, t.used_at,
+            t.created_at, e.layout_hash
+        from ticket t join event e using (event_id) where t.event_id = $1 and t.state <> 'void' order by t.seat_no",
+        event.0
+    )
+    .fetch_all(connection)
+    .await
 }
 
 /// A ticket as a report sees it.

@@ -17,7 +17,7 @@ enum Who {
     Admin,
 }
 
-const OPERATIONS: [(&str, &str, Who); 59] = [
+const OPERATIONS: [(&str, &str, Who); 60] = [
     ("POST", "/user", Who::Anyone),
     ("GET", "/user", Who::SignedIn),
     ("PUT", "/user", Who::SignedIn),
@@ -51,6 +51,7 @@ const OPERATIONS: [(&str, &str, Who); 59] = [
     ("POST", "/ticket/{ticket_id}/transfer", Who::SignedIn),
     ("POST", "/checkin", Who::SignedIn),
     ("GET", "/checkin/key", Who::Anyone),
+    ("GET", "/event/{event_id}/door", Who::SignedIn),
     ("POST", "/upload", Who::SignedIn),
     ("PUT", "/upload/{image_id}", Who::SignedIn),
     ("DELETE", "/upload/{image_id}", Who::SignedIn),

@@ -1,5 +1,6 @@
 //! After the sale, over HTTP: money back, tickets passed on, the door.
 
+mod door;
 mod print;
 
 use reqwest::{Method, StatusCode};

@@ -39,6 +39,15 @@ async fn install_driver() {
     assert!(ended(&mut install).await.success(), "npm ci: {}", install.output());
 }
 
+/// Walks a script of the pages' own through a site, its scene in the environment.
+pub(crate) async fn walk(script: &str, site: &str, (name, scene): (&str, &str)) {
+    install_driver().await;
+    let mut node = Command::new("node");
+    node.arg(script).current_dir(repository().join("api/web")).env("FRONTROW_URL", site).env(name, scene);
+    let mut walk = Process::spawn(&mut node);
+    assert!(ended(&mut walk).await.success(), "{}", walk.output());
+}
+
 async fn ended(process: &mut Process) -> ExitStatus {
     until_within(JOURNEY_LIMIT, "the program ends", || std::future::ready(process.poll())).await
 }
@@ -54,13 +63,8 @@ async fn a_person_finds_a_concert_and_leaves_with_tickets() {
         (answer.json["total"] == 2).then_some(())
     })
     .await;
-    install_driver().await;
-    let mut node = Command::new("node");
-    node.arg("e2e/journey.mjs").current_dir(repository().join("api/web"));
-    node.env("FRONTROW_URL", &server.base);
-    node.env("JOURNEY", r#"{"words": "mahler", "genre": "Symphony", "title": "Mahler Symphony No. 2"}"#);
-    let mut journey = Process::spawn(&mut node);
-    assert!(ended(&mut journey).await.success(), "{}", journey.output());
+    let journey = r#"{"words": "mahler", "genre": "Symphony", "title": "Mahler Symphony No. 2"}"#;
+    walk("e2e/journey.mjs", &server.base, ("JOURNEY", journey)).await;
     let sold =
         "select count(*) from ticket join claim using (event_id, seat_no) where ticket.state = 'valid' and kind = 1";
     assert_eq!(database.number(sold).await, 2);

@@ -124,6 +124,9 @@ pub(super) const WRONG: &[Wrong] = &[
     ("a ticket used at no time", "update ticket set state = 'used' where ticket_id = '{ticket}'", "ticket_used_says_when"),
     ("a good ticket that was used", "update ticket set used_at = now() where ticket_id = '{ticket}'", "ticket_used_says_when"),
     ("a ticket used twice", "update ticket set state = 'used', used_at = now() where ticket_id = '{ticket}'; update ticket set used_at = now() + interval '1 minute' where ticket_id = '{ticket}'", "a ticket is used once"),
+    ("a ticket used in the future", "update ticket set state = 'used', used_at = now() + interval '1 minute' where ticket_id = '{ticket}'", "not in the future"),
+    ("a used ticket under another admission", "update ticket set state = 'used', used_at = now(), admission = '{new}' where ticket_id = '{ticket}'; update ticket set admission = '{other}' where ticket_id = '{ticket}'", "a ticket is used once"),
+    ("an admission that let nobody in", "update ticket set admission = '{new}' where ticket_id = '{ticket}'", "ticket_admission_is_a_use"),
     ("a deleted ticket", "delete from ticket where ticket_id = '{ticket}'", "ticket is append-only"),
     ("truncated tickets", "truncate ticket", "ticket is append-only"),
     // Money.
