@@ -4,9 +4,12 @@
 //! version as its `ETag`, which the next write can insist on with `If-Match`. It never touches a booking table.
 
 mod artist;
+mod code;
 mod event;
 mod event_record;
+mod group;
 mod layout;
+mod presale;
 mod synonym;
 mod venue;
 mod written;
@@ -23,7 +26,8 @@ use utoipa_axum::router::OpenApiRouter;
 #[must_use]
 pub fn router() -> OpenApiRouter<App> {
     let kept = OpenApiRouter::new().merge(venue::router()).merge(artist::router()).merge(layout::router());
-    kept.merge(event::router()).merge(synonym::router())
+    let sale = OpenApiRouter::new().merge(code::router()).merge(group::router());
+    kept.merge(event::router()).merge(sale).merge(synonym::router())
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes its context so")]

@@ -201,6 +201,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     }
 }
 
+/// An id in the path, and after it a text.
+#[derive(Clone, Debug)]
+pub struct IdAndName<T>(pub T, pub String);
+
+impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for IdAndName<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let nothing = || Problem::not_found("no-such-path", "There is nothing at this path");
+        let Path((id, name)) =
+            Path::<(String, String)>::from_request_parts(parts, state).await.map_err(|_| nothing())?;
+        match id.parse() {
+            Ok(id) if !name.contains('\0') => Ok(Self(id, name)),
+            Ok(_) => Err(nothing()),
+            Err(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "bad-id", "Not an id").detail("an id is a UUID")),
+        }
+    }
+}
+
 /// The `Idempotency-Key` header: 1 to 200 visible ASCII characters.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey(pub String);

@@ -266,6 +266,14 @@ impl From<ReserveError> for Problem {
             ReserveError::NotOnSale { opens_at, closed } => conflict("not-on-sale", "This event is not on sale now")
                 .with("opens_at", json!(opens_at))
                 .with("closed", json!(closed)),
+            ReserveError::Code(why) => {
+                let refused = conflict("code-refused", "This code is of no use here");
+                let said = json!(why);
+                said.as_object()
+                    .into_iter()
+                    .flatten()
+                    .fold(refused, |refused, (name, is)| refused.with(name, is.clone()))
+            }
             ReserveError::KeyReused => key_reused(),
             ReserveError::InProgress => in_progress(),
             ReserveError::Busy => not_now(),

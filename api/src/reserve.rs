@@ -33,6 +33,9 @@ struct ReserveBody {
     /// The best seats under these conditions.
     #[garde(skip)]
     best_available: Option<BestAvailable>,
+    /// What opens a presale; capital or small letters.
+    #[garde(length(max = 100))]
+    code: Option<String>,
 }
 
 impl TryFrom<ReserveBody> for ReserveRequest {
@@ -45,7 +48,8 @@ impl TryFrom<ReserveBody> for ReserveRequest {
             (Some(_), Some(_)) => return Err(Problem::invalid("best_available", "not together with seats")),
             (None, None) => return Err(Problem::invalid("seats", "either seats or best_available is needed")),
         };
-        Ok(Self { event: body.event_id, ask })
+        let code = body.code.map(|code| code.trim().to_uppercase()).filter(|code| !code.is_empty());
+        Ok(Self { event: body.event_id, ask, code })
     }
 }
 
@@ -69,7 +73,7 @@ impl From<Vec<Reservation>> for Holds {
 /// Reserve seats; the same `Idempotency-Key` answers the same
 #[utoipa::path(post, path = "/ticket/reserve", tag = "booking", params(("Idempotency-Key" = String, Header, description = "Counts per account and event: a repeat gets the first answer for 24 h, another request under it 422 `key-reused`")), responses(
     (status = 201, body = Reservation), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
-    (status = 409, description = "`seats-taken` {seats}, `not-enough-seats`, `limit-reached` {limit}, `not-on-sale` {opens_at}, `in-progress`",
+    (status = 409, description = "`seats-taken` {seats}, `not-enough-seats`, `limit-reached` {limit}, `not-on-sale` {opens_at, closed}, `code-refused` {reason}, `in-progress`",
         body = ProblemBody),
     (status = 422, description = "`invalid`, `key-reused`", body = ProblemBody),
     (status = 503, description = "`busy`", body = ProblemBody)))]

@@ -153,9 +153,9 @@ impl Booking {
         request: ReserveRequest,
         key: &str,
     ) -> Result<Reservation, ReserveError> {
-        let ReserveRequest { event, ask } = request;
-        let request = request_hash(&ask)?;
-        let command = Command::Reserve { buyer, ask, key: key.to_owned(), request };
+        let ReserveRequest { event, ask, code } = request;
+        let request = request_hash(&ask, code.as_deref())?;
+        let command = Command::Reserve { buyer, ask, code, key: key.to_owned(), request };
         let answer = self.lanes.send(event, command).await.map_err(reserve_error)?;
         let Done::Held(hold) = &answer.done else { return Err(ReserveError::Failed(mismatch())) };
         Ok(self.describe(event, hold, &answer).await?)
@@ -287,8 +287,13 @@ impl Booking {
     }
 }
 
-fn request_hash(ask: &Ask) -> Result<Digest, Failure> {
-    let bytes = serde_json::to_vec(ask).map_err(Failure::new)?;
+/// Without a code it is what it was before there were any.
+fn request_hash(ask: &Ask, code: Option<&str>) -> Result<Digest, Failure> {
+    let bytes = match code {
+        None => serde_json::to_vec(ask),
+        Some(code) => serde_json::to_vec(&(ask, code)),
+    };
+    let bytes = bytes.map_err(Failure::new)?;
     Ok(Digest(Sha256::digest(&bytes).into()))
 }
 
@@ -305,6 +310,7 @@ pub(crate) fn reserve_error(refused: Refused) -> ReserveError {
             Refusal::NotEnoughSeats => ReserveError::NotEnoughSeats,
             Refusal::LimitReached(limit) => ReserveError::LimitReached { limit },
             Refusal::NotOnSale { opens_at, closed } => ReserveError::NotOnSale { opens_at, closed },
+            Refusal::Code(why) => ReserveError::Code(why),
             Refusal::KeyReused => ReserveError::KeyReused,
             Refusal::NoHold
             | Refusal::UnknownPayment

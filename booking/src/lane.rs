@@ -3,6 +3,7 @@
 //! A command is checked against the state and answered with facts; facts alone change the state (`apply`), so the log replays
 //! to the same state. Invariant: a seat is in at most one hold. It never refuses by asking the database.
 
+pub(crate) mod access;
 pub(crate) mod best;
 pub(crate) mod bits;
 pub(crate) mod fact;
@@ -16,7 +17,8 @@ pub(crate) mod tests;
 
 use crate::digest::Digest;
 use crate::order::{OrderState, RefundBy, Report};
-use crate::reservation::{Ask, Closed, HoldState};
+use crate::reservation::{Ask, BadCode, Closed, HoldState};
+use access::Access;
 use fact::Fact;
 use jiff::Timestamp;
 use model::{Currency, HoldId, LayoutHash, OrderId, PaymentId, SeatNo, TierNo, UserId};
@@ -41,6 +43,8 @@ pub(crate) struct Terms {
     pub(crate) currency: Currency,
     /// Tiers for sale and their price in minor units.
     pub(crate) prices: HashMap<TierNo, i64>,
+    /// Who may buy earlier, and with which codes.
+    pub(crate) access: Access,
 }
 
 /// What gives a hold's seat numbers and prices their meaning: they mean nothing on another plan or in another currency.
@@ -54,7 +58,7 @@ pub(crate) struct Basis {
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     /// Keep seats for a buyer.
-    Reserve { buyer: UserId, ask: Ask, key: String, request: Digest },
+    Reserve { buyer: UserId, ask: Ask, code: Option<String>, key: String, request: Digest },
     /// Give a buyer's holds their time again.
     Extend { buyer: UserId },
     /// Let a buyer's holds go.
@@ -101,6 +105,7 @@ pub(crate) enum Refusal {
     NotEnoughSeats,
     LimitReached(u32),
     NotOnSale { opens_at: Timestamp, closed: Closed },
+    Code(BadCode),
     KeyReused,
     NoHold,
     UnknownPayment,
@@ -118,6 +123,8 @@ pub(crate) struct Hold {
     pub(crate) seats: Vec<SeatNo>,
     /// Of each seat, in minor units.
     pub(crate) prices: Vec<i64>,
+    /// What it was made with.
+    pub(crate) code: Option<String>,
     pub(crate) expires_at: Timestamp,
     pub(crate) extended: bool,
     pub(crate) state: HoldState,
@@ -209,8 +216,8 @@ impl Lane {
     ) -> Result<Done, Refusal> {
         let from = facts.len();
         match command {
-            Command::Reserve { buyer, ask, key, request } => {
-                let held = self.reserve(*buyer, ask, moment)?;
+            Command::Reserve { buyer, ask, code, key, request } => {
+                let held = self.reserve(*buyer, (ask, code.as_deref()), moment)?;
                 let fact = Fact::Held {
                     hold: held.id,
                     buyer: *buyer,
@@ -218,6 +225,7 @@ impl Lane {
                     request: *request,
                     seats: held.seats.clone(),
                     prices: held.prices.clone(),
+                    code: held.code.clone(),
                     expires_at: held.expires_at,
                 };
                 self.enact(fact, facts);

@@ -33,7 +33,7 @@ pub use order::{
 };
 pub use rehearsal::Rehearsal;
 pub use reservation::{
-    Ask, BestAvailable, Closed, ExtendError, HoldState, Receipt, ReleaseError, Reservation, ReserveError,
+    Ask, BadCode, BestAvailable, Closed, ExtendError, HoldState, Receipt, ReleaseError, Reservation, ReserveError,
     ReserveRequest, ReservedSeat,
 };
 pub use restate::{lock_lane, restate_availability};

@@ -2,6 +2,7 @@
 
 use crate::booking::reserve_error;
 use crate::digest::Digest;
+use crate::lane::access::Access;
 use crate::lane::house::House;
 use crate::lane::{Command, Done, Lane, Moment, Terms};
 use crate::reservation::{Ask, ReserveError};
@@ -33,6 +34,7 @@ impl Rehearsal {
             refundable_until: None,
             currency,
             prices,
+            access: Access::default(),
         };
         Self { lane: Lane::new(Arc::new(House::new("rehearsal".into(), plan)), terms), minted: 0 }
     }
@@ -42,7 +44,7 @@ impl Rehearsal {
     /// # Errors
     /// When the seats cannot be had; each says why.
     pub fn reserve(&mut self, buyer: UserId, ask: Ask) -> Result<Vec<SeatNo>, ReserveError> {
-        let command = Command::Reserve { buyer, ask, key: String::new(), request: Digest([0; 32]) };
+        let command = Command::Reserve { buyer, ask, code: None, key: String::new(), request: Digest([0; 32]) };
         match self.decide(&command) {
             Ok(Done::Held(hold)) => Ok(hold.seats),
             Ok(_) => Ok(Vec::new()),

@@ -14,6 +14,8 @@ pub struct ReserveRequest {
     pub event: EventId,
     /// Which seats.
     pub ask: Ask,
+    /// What the buyer typed in, in capital letters; nobody's code is unknown.
+    pub code: Option<String>,
 }
 
 /// Which seats a buyer wants.
@@ -24,6 +26,16 @@ pub enum Ask {
     Seats(Vec<SeatNo>),
     /// The best there are under these conditions.
     Best(BestAvailable),
+}
+
+impl Ask {
+    /// How many seats.
+    pub(crate) fn quantity(&self) -> usize {
+        match self {
+            Self::Seats(seats) => seats.len(),
+            Self::Best(best) => best.quantity as usize,
+        }
+    }
 }
 
 /// Conditions of a best-available request; `None` leaves a condition open.
@@ -144,6 +156,25 @@ pub enum Closed {
     Cancelled,
 }
 
+/// Why a code is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+pub enum BadCode {
+    /// The event has no such code.
+    Unknown,
+    /// Its time has not come.
+    NotYet,
+    /// Its time is over.
+    Over,
+    /// It was used as often, or for as many seats, as it may be.
+    UsedUp,
+    /// It is good for fewer seats than that.
+    TooManySeats {
+        /// For how many still.
+        left: u32,
+    },
+}
+
 /// Why no seats were reserved.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ReserveError {
@@ -187,6 +218,9 @@ pub enum ReserveError {
         /// Why not now.
         closed: Closed,
     },
+    /// The code is of no use.
+    #[error("the code is of no use")]
+    Code(BadCode),
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,

@@ -4,6 +4,7 @@
 //! in it; a command that meets a closed queue waits for the end and starts the next lane. Every queue is bounded. Who asks for
 //! events that do not exist takes no lane and next to nothing else.
 
+mod access;
 mod backlog;
 mod batch;
 mod changes;

@@ -62,4 +62,6 @@ id! {
     TicketId,
     /// A search that somebody keeps.
     SearchId,
+    /// Accounts that an organizer keeps together.
+    GroupId,
 }

@@ -9,7 +9,7 @@ mod pretix;
 mod seat_plan;
 mod text;
 
-pub use id::{ArtistId, EventId, HoldId, OrderId, PaymentId, SearchId, TicketId, UserId, VenueId};
+pub use id::{ArtistId, EventId, GroupId, HoldId, OrderId, PaymentId, SearchId, TicketId, UserId, VenueId};
 pub use lsn::{Lsn, ParseLsnError};
 pub use money::{Currency, Money, ParseCurrencyError};
 pub use pretix::PretixPlan;

@@ -1,6 +1,7 @@
 //! Events as organizers keep them: add, change, cancel. What is sold keeps its meaning: plan and currency stand once a seat is taken.
 
 use super::event_record::{self as record, Fields, Locked};
+use super::presale::{self, PresaleWindow};
 use super::{IfMatch, Written, is_instant};
 use crate::account::{Account, Role};
 use crate::app::App;
@@ -13,7 +14,7 @@ use axum::http::StatusCode;
 use garde::Validate;
 use jiff::Timestamp;
 use model::{ArtistId, Currency, EventId, SeatPlan, TierNo, UserId, VenueId};
-use search::document::{EventDocument, Presale, Status, Tier};
+use search::document::{EventDocument, Status, Tier};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
@@ -81,7 +82,7 @@ struct EventBody {
     #[garde(inner(custom(is_instant)))]
     #[schema(value_type = Option<String>, format = DateTime)]
     sale_closes_at: Option<Timestamp>,
-    /// Times before the sale in which some may buy; shown and searchable. A reservation is taken from the sale's opening on.
+    /// Times before the sale in which some may buy: members of groups, and whoever has a code (`PUT /event/{event_id}/code/{code}`).
     #[garde(length(max = 20), dive)]
     presales: Option<Vec<PresaleWindow>>,
     /// Above 0, pinned: before all others by relevance, the greatest first. Only an admin may say so.
@@ -139,29 +140,6 @@ struct TierPrice {
     /// Minor units.
     #[garde(range(min = 0, max = 100_000_000_000))]
     price: i64,
-}
-
-/// A time in which some may buy.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct PresaleWindow {
-    /// Whom or what it is for.
-    #[garde(custom(line(100)))]
-    name: Line,
-    /// Its first instant.
-    #[garde(custom(is_instant))]
-    #[schema(value_type = String, format = DateTime)]
-    opens_at: Timestamp,
-    /// The first instant after it.
-    #[garde(custom(is_instant))]
-    #[schema(value_type = String, format = DateTime)]
-    closes_at: Timestamp,
-}
-
-impl PresaleWindow {
-    fn at(self, position: i16) -> Presale {
-        Presale { position, name: self.name.into(), opens_at: self.opens_at, closes_at: self.closes_at }
-    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes its context so")]
@@ -402,11 +380,7 @@ async fn settle(db: &mut PgConnection, body: &EventBody, fields: &mut Fields) ->
     if fields.sale_closes_at > fields.ends_at.unwrap_or(fields.starts_at) {
         return Err(Problem::invalid("sale_closes_at", "is not after the event"));
     }
-    for (i, presale) in body.presales.iter().flatten().enumerate() {
-        if presale.opens_at >= presale.closes_at {
-            return Err(Problem::invalid(&format!("presales[{i}].closes_at"), "is after opens_at"));
-        }
-    }
+    presale::check(body.presales.as_deref().unwrap_or_default())?;
     if body.layout_hash.is_none() && body.tiers.is_none() {
         return Ok(None);
     }
@@ -456,8 +430,7 @@ async fn finish(
         record::replace_tiers(db, event_id, &tiers).await?;
     }
     if let Some(presales) = body.presales {
-        let presales: Vec<_> = (0..).zip(presales).map(|(position, window)| window.at(position)).collect();
-        record::replace_presales(db, event_id, &presales).await?;
+        presale::replace(db, event_id, presales).await?;
     }
     if let Some(plan) = plan {
         booking::restate_availability(db, event_id, plan).await?;

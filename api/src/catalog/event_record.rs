@@ -1,9 +1,10 @@
-//! The tables `event`, `event_artist`, `event_tier` and `event_presale`: one function per statement.
+//! The tables `event`, `event_artist` and `event_tier`: one function per statement.
 
+use super::presale;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use model::{ArtistId, EventId, SeatPlan, UserId, VenueId};
-use search::document::{Credit, EventDocument, Presale, Status, Tier, VenueRow};
+use search::document::{Credit, EventDocument, Status, Tier, VenueRow};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -212,27 +213,6 @@ pub(super) async fn replace_tiers(db: &mut PgConnection, event_id: EventId, tier
     Ok(())
 }
 
-/// The presales, in order of position.
-pub(super) async fn replace_presales(
-    db: &mut PgConnection,
-    event_id: EventId,
-    presales: &[Presale],
-) -> Result<(), sqlx::Error> {
-    sqlx::query!("delete from event_presale where event_id = $1", event_id.0).execute(&mut *db).await?;
-    for presale in presales {
-        let statement = sqlx::query!(
-            "insert into event_presale (event_id, position, name, opens_at, closes_at) values ($1, $2, $3, $4, $5)",
-            event_id.0,
-            presale.position,
-            presale.name,
-            presale.opens_at.to_sqlx() as _,
-            presale.closes_at.to_sqlx() as _
-        );
-        statement.execute(&mut *db).await?;
-    }
-    Ok(())
-}
-
 /// A seat plan.
 pub(super) async fn plan(db: &mut PgConnection, layout_hash: &str) -> Result<Option<SeatPlan>, sqlx::Error> {
     let row = sqlx::query!("select plan from layout where layout_hash = $1", layout_hash);
@@ -247,7 +227,7 @@ pub(super) async fn plan(db: &mut PgConnection, layout_hash: &str) -> Result<Opt
 pub async fn read(db: &mut PgConnection, event_id: EventId) -> Result<Option<EventDocument>, sqlx::Error> {
     let artists = credits(&mut *db, event_id).await?;
     let tiers = tiers(&mut *db, event_id).await?;
-    let presales = presales(&mut *db, event_id).await?;
+    let presales = presale::of_event(&mut *db, event_id).await?;
     let row = sqlx::query!(
         "select e.slot, e.organizer_id, e.title, e.description, e.genres, e.works, e.image, e.popularity, e.boost, e.status,
             e.starts_at, e.ends_at, e.date_tba, e.layout_hash, e.capacity, e.currency, e.sale_opens_at, e.sale_closes_at,
@@ -353,20 +333,4 @@ async fn tiers(db: &mut PgConnection, event_id: EventId) -> Result<Vec<Tier>, sq
     let rows = sqlx::query!("select tier, name, price from event_tier where event_id = $1 order by tier", event_id.0);
     let rows = rows.fetch_all(db).await?.into_iter();
     Ok(rows.map(|row| Tier { tier: row.tier.unsigned_abs(), name: row.name, price: row.price }).collect())
-}
-
-async fn presales(db: &mut PgConnection, event_id: EventId) -> Result<Vec<Presale>, sqlx::Error> {
-    let rows = sqlx::query!(
-        "select position, name, opens_at, closes_at from event_presale where event_id = $1 order by position",
-        event_id.0
-    );
-    let rows = rows.fetch_all(db).await?.into_iter();
-    Ok(rows
-        .map(|row| Presale {
-            position: row.position,
-            name: row.name,
-            opens_at: row.opens_at.to_jiff(),
-            closes_at: row.closes_at.to_jiff(),
-        })
-        .collect())
 }

@@ -2,9 +2,11 @@
 
 use super::DemoError;
 use super::copy::{Rows, missing};
+use super::logins::FAN;
 use super::nicknames;
 use super::season::{Event, Season};
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::SignedDuration;
 use std::collections::HashMap;
 use tokio_postgres::{Client, Transaction};
 use uuid::Uuid;
@@ -20,6 +22,11 @@ const EVENT: &str =
     layout_hash, capacity, currency, sale_opens_at, sale_closes_at, buyer_limit) from stdin";
 const EVENT_ARTIST: &str = "copy event_artist (event_id, position, artist_id, role) from stdin";
 const SYNONYM: &str = "insert into synonym (synonym_id, term, means) values ($1, $2, $3) on conflict (term) do nothing";
+const EVENT_PRESALE: &str = "copy event_presale (event_id, position, name, opens_at, closes_at) from stdin";
+const PRESALE_GROUP: &str = "copy presale_group (event_id, position, group_id) from stdin";
+const SALE_CODE: &str = "copy sale_code (event_id, code, presale, uses_max) from stdin";
+/// What opens the demo's presales to whoever is no subscriber.
+const CODE: &str = "EARLYBIRD";
 const EVENT_TIER: &str = "copy event_tier (event_id, tier, name, price) from stdin";
 
 /// What this load knows to be in the database already.
@@ -38,6 +45,7 @@ pub(super) async fn events(
 ) -> Result<u32, DemoError> {
     layouts(client, season).await?;
     synonyms(client).await?;
+    let subscribers = subscribers(client, organizer).await?;
     let bar = ProgressBar::new(count.into());
     let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} concerts · {per_sec} · {eta}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -52,7 +60,7 @@ pub(super) async fn events(
             (first..end).zip(absent).filter(|(_, absent)| *absent).filter_map(|(n, _)| season.event(n)).collect();
         let written = u32::try_from(chunk.len()).unwrap_or(CHUNK);
         if written > 0 {
-            write(client, season, organizer, &chunk, &mut known).await?;
+            write(client, season, (organizer, subscribers), &chunk, &mut known).await?;
         }
         added += written;
         first = end;
@@ -82,10 +90,21 @@ async fn synonyms(client: &Client) -> Result<(), tokio_postgres::Error> {
     Ok(())
 }
 
+/// The fan is a season subscriber.
+async fn subscribers(client: &Client, organizer: Uuid) -> Result<Uuid, tokio_postgres::Error> {
+    let group = "insert into member_group (group_id, organizer_id, name) values ($1, $2, 'Season subscribers')
+        on conflict (organizer_id, name) do update set name = excluded.name returning group_id";
+    let group: Uuid = client.query_one(group, &[&Uuid::now_v7(), &organizer]).await?.get(0);
+    let member = "insert into group_member (group_id, user_id) select $1, user_id from account where email = $2
+        on conflict do nothing";
+    client.execute(member, &[&group, &FAN]).await?;
+    Ok(group)
+}
+
 async fn write<'a>(
     client: &mut Client,
     season: &Season<'_>,
-    organizer: Uuid,
+    (organizer, subscribers): (Uuid, Uuid),
     chunk: &[Event<'a>],
     known: &mut Known<'a>,
 ) -> Result<(), DemoError> {
@@ -96,6 +115,7 @@ async fn write<'a>(
     artists.send(&transaction).await?;
     send_events(&transaction, season, organizer, chunk).await?;
     send_parts(&transaction, chunk, known).await?;
+    send_presales(&transaction, chunk, subscribers).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -185,4 +205,22 @@ async fn send_parts(
     }
     artists.send(transaction).await?;
     tiers.send(transaction).await
+}
+
+async fn send_presales(
+    transaction: &Transaction<'_>,
+    chunk: &[Event<'_>],
+    subscribers: Uuid,
+) -> Result<(), tokio_postgres::Error> {
+    let (mut presales, mut groups, mut codes) =
+        (Rows::new(EVENT_PRESALE), Rows::new(PRESALE_GROUP), Rows::new(SALE_CODE));
+    for event in chunk.iter().filter(|event| event.presale) {
+        let opens_at = event.sale_opens_at - SignedDuration::from_hours(24 * 7);
+        presales.plain(event.id).plain(0).text("Season subscribers").plain(opens_at).plain(event.sale_opens_at).end();
+        groups.plain(event.id).plain(0).plain(subscribers).end();
+        codes.plain(event.id).text(CODE).plain(0).plain(1_000).end();
+    }
+    presales.send(transaction).await?;
+    groups.send(transaction).await?;
+    codes.send(transaction).await
 }

@@ -13,10 +13,13 @@ use std::path::Path;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
+/// The fan's email.
+pub(super) const FAN: &str = "fan@frontrow.test";
+
 const PEOPLE: [(&str, &str, &str); 3] = [
     ("admin@frontrow.test", "Ada Admin", "admin"),
     ("organizer@frontrow.test", "Oscar Organizer", "organizer"),
-    ("fan@frontrow.test", "Fay Fan", "attendee"),
+    (FAN, "Fay Fan", "attendee"),
 ];
 
 /// Makes what is missing and gives the organizer, whose events the demo's are.

@@ -50,6 +50,8 @@ pub(super) struct Event<'a> {
     pub(super) ends_at: Timestamp,
     pub(super) sale_opens_at: Timestamp,
     pub(super) sale_closes_at: Timestamp,
+    /// Whether members and those who have the code may buy already.
+    pub(super) presale: bool,
     /// Position in the season's `places`.
     pub(super) place: usize,
     /// Position in the season's `houses`.
@@ -74,6 +76,7 @@ mod ask {
     pub(super) const PLAYERS: u64 = 9;
     pub(super) const LIMIT: u64 = 10;
     pub(super) const ID_REST: u64 = 11;
+    pub(super) const PRESALE: u64 = 12;
 }
 
 impl<'a> Season<'a> {
@@ -162,6 +165,7 @@ impl<'a> Season<'a> {
             ends_at: starts_at + SignedDuration::from_mins(length_min),
             sale_opens_at,
             sale_closes_at,
+            presale: self.has_presale(dice, sale_opens_at),
             place: place_index,
             house: size as usize,
             currency: place.currency().code,
@@ -189,6 +193,13 @@ impl<'a> Season<'a> {
             _ => (today - after(90) + ten, starts_at),
         };
         if opens + days(1) < closes { (opens, closes) } else { (today - after(90) + ten, starts_at) }
+    }
+
+    /// Every other sale of those that open within three days or so.
+    fn has_presale(&self, dice: Dice, sale_opens_at: Timestamp) -> bool {
+        let today = calendar::instant(self.today, Time::midnight(), &TimeZone::UTC);
+        let soon = today..today + SignedDuration::from_hours(24 * 5);
+        soon.contains(&sale_opens_at) && dice.roll(ask::PRESALE, 2) == 0
     }
 
     /// Who plays; a variation has the players of another evening and the composers of its own.

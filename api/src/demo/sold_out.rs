@@ -106,7 +106,7 @@ async fn purchase(
 ) -> Result<(), DemoError> {
     let first = seats.start;
     let key = |thing: &str| format!("demo-{thing}-{first}");
-    let ask = ReserveRequest { event, ask: Ask::Seats(seats.collect()) };
+    let ask = ReserveRequest { event, ask: Ask::Seats(seats.collect()), code: None };
     let held = booking.reserve(guest, ask, &key("seats")).await.map_err(SaleError::Reserve)?;
     let bought = booking.buy(guest, event, Some(held.reserve_id), &key("order")).await.map_err(SaleError::Buy)?;
     let reference = format!("demo-{}", bought.payment.payment_id);

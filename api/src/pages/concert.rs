@@ -27,12 +27,13 @@ pub(super) async fn concert(
     let performers: Vec<&Credit> = performers(&answer).collect();
     let facts = json!({
         "event_id": event.event_id, "currency": event.currency, "tiers": event.tiers, "layout_hash": event.layout_hash,
-        "buyer_limit": event.buyer_limit, "hold_ttl_s": event.hold_ttl_s,
+        "buyer_limit": event.buyer_limit, "hold_ttl_s": event.hold_ttl_s, "presale": answer.on_sale == OnSale::Presale,
     });
+    let opens = matches!(answer.on_sale, OnSale::Now | OnSale::Presale);
     let values = context! {
         event => shown(&answer),
         performers => shown(performers),
-        selling => answer.on_sale == OnSale::Now && event.status == Status::Scheduled,
+        selling => opens && event.status == Status::Scheduled,
         about => format::about(&event.description),
         summary => summary(&answer),
         facts => in_script(&facts),

@@ -41,6 +41,7 @@ struct Hold {
     request: Digest,
     seats: Vec<SeatNo>,
     prices: Vec<i64>,
+    code: Option<String>,
     first_expires_at: Timestamp,
     expires_at: Timestamp,
     extended: bool,
@@ -74,7 +75,7 @@ impl Ledger {
     /// Takes in one fact of entry `seq`, which was written `at`.
     pub(crate) fn follow(&mut self, (seq, at): (i64, Timestamp), fact: &Fact) -> Result<(), Why> {
         match fact {
-            Fact::Held { hold, buyer, key, request, seats, prices, expires_at } => {
+            Fact::Held { hold, buyer, key, request, seats, prices, code, expires_at } => {
                 let made = Hold {
                     buyer: *buyer,
                     seq,
@@ -82,6 +83,7 @@ impl Ledger {
                     request: *request,
                     seats: seats.clone(),
                     prices: prices.clone(),
+                    code: code.clone(),
                     first_expires_at: *expires_at,
                     expires_at: *expires_at,
                     extended: false,
@@ -339,7 +341,7 @@ impl Ledger {
     }
 
     /// The rows that the tables must have.
-    pub(super) fn sheets(&self) -> [Sheet; 6] {
+    pub(super) fn sheets(&self) -> [Sheet; 7] {
         let mut holds = Sheet::new("hold");
         for (id, hold) in &self.holds {
             let columns = vec![
@@ -349,6 +351,7 @@ impl Ledger {
                 ("request_hash", text(hold.request.0)),
                 ("seat_nos", text(&hold.seats)),
                 ("prices", text(&hold.prices)),
+                ("code", text(&hold.code)),
                 ("total", hold.prices.iter().sum::<i64>().to_string()),
                 ("state", hold.state.as_str().to_owned()),
                 ("first_expires_at", hold.first_expires_at.to_string()),
@@ -397,7 +400,23 @@ impl Ledger {
             ];
             tickets.add(id, columns);
         }
-        [holds, claims, orders, payments, tickets, self.quotas()]
+        [holds, claims, orders, payments, tickets, self.quotas(), self.codes()]
+    }
+
+    /// What of each code is taken: by holds that live or were sold.
+    fn codes(&self) -> Sheet {
+        let mut taken: HashMap<&str, (usize, usize)> = HashMap::new();
+        for hold in self.holds.values().filter(|hold| matches!(hold.state, HoldState::Held | HoldState::Sold)) {
+            if let Some(code) = &hold.code {
+                let (uses, seats) = taken.entry(code).or_default();
+                (*uses, *seats) = (*uses + 1, *seats + hold.seats.len());
+            }
+        }
+        let mut codes = Sheet::new("sale_code");
+        for (code, (uses, seats)) in taken {
+            codes.add(&code, vec![("uses", uses.to_string()), ("seats", seats.to_string())]);
+        }
+        codes
     }
 
     fn quotas(&self) -> Sheet {

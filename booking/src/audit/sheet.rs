@@ -54,7 +54,7 @@ pub(super) fn text(value: impl Debug) -> String {
 }
 
 /// What the tables hold, in the order of [`super::Ledger::sheets`].
-pub(super) async fn read(snapshot: &mut PgConnection, event: EventId) -> Result<[Sheet; 6], Failure> {
+pub(super) async fn read(snapshot: &mut PgConnection, event: EventId) -> Result<[Sheet; 7], Failure> {
     let mut holds = Sheet::new("hold");
     for row in audit::holds(snapshot, event).await? {
         let columns = vec![
@@ -64,6 +64,7 @@ pub(super) async fn read(snapshot: &mut PgConnection, event: EventId) -> Result<
             ("request_hash", text(row.request_hash)),
             ("seat_nos", text(row.seat_nos)),
             ("prices", text(row.prices)),
+            ("code", text(row.code)),
             ("total", row.total.to_string()),
             ("state", row.state),
             ("first_expires_at", row.first_expires_at.to_jiff().to_string()),
@@ -117,5 +118,9 @@ pub(super) async fn read(snapshot: &mut PgConnection, event: EventId) -> Result<
     for (user, seats) in audit::quotas(snapshot, event).await? {
         quotas.add(&user, vec![("seats", seats.to_string())]);
     }
-    Ok([holds, claims, orders, payments, tickets, quotas])
+    let mut codes = Sheet::new("sale_code");
+    for (code, uses, seats) in audit::codes(snapshot, event).await? {
+        codes.add(&code, vec![("uses", uses.to_string()), ("seats", seats.to_string())]);
+    }
+    Ok([holds, claims, orders, payments, tickets, quotas, codes])
 }

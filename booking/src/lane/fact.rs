@@ -19,6 +19,8 @@ pub(crate) enum Fact {
         request: Digest,
         seats: Vec<SeatNo>,
         prices: Vec<i64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
         expires_at: Timestamp,
     },
     /// A hold got more time.

@@ -156,6 +156,7 @@ impl Lane {
             && order.hold.basis == *self.basis()
             && order.hold.seats.iter().all(|seat| self.is_free(*seat))
             && self.within_limit(order.hold.buyer, order.hold.seats.len()).is_ok()
+            && self.can_use_again(&order.hold)
     }
 
     fn sell_to(&mut self, order: OrderId, payment: PaymentId, moment: &mut Moment<'_>, facts: &mut Vec<Fact>) {

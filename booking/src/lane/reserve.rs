@@ -2,7 +2,7 @@
 
 use super::best::{Accessible, Want, best_available};
 use super::bits::Bits;
-use super::{Closed, Hold, Lane, Moment, Refusal};
+use super::{Hold, Lane, Moment, Refusal};
 use crate::reservation::{Ask, BestAvailable, HoldState};
 use jiff::Timestamp;
 use model::{HoldId, SEATS_MAX, SeatNo, TierNo, UserId};
@@ -15,8 +15,16 @@ const HINTS_MAX: usize = 32;
 
 impl Lane {
     /// The hold the request gets.
-    pub(super) fn reserve(&mut self, buyer: UserId, ask: &Ask, moment: &mut Moment<'_>) -> Result<Hold, Refusal> {
-        self.is_on_sale(moment.now)?;
+    pub(super) fn reserve(
+        &mut self,
+        buyer: UserId,
+        (ask, code): (&Ask, Option<&str>),
+        moment: &mut Moment<'_>,
+    ) -> Result<Hold, Refusal> {
+        self.is_on_sale(buyer, code, moment.now)?;
+        if let Some(code) = code {
+            self.admits(code, ask.quantity(), moment.now)?;
+        }
         let mut seats = match ask {
             Ask::Seats(seats) => self.named(buyer, seats)?,
             Ask::Best(want) => self.best(buyer, want)?,
@@ -28,25 +36,12 @@ impl Lane {
             buyer,
             seats,
             prices,
+            code: code.map(str::to_owned),
             expires_at: self.expiry_from(moment.now),
             extended: false,
             state: HoldState::Held,
             basis: Arc::clone(self.basis()),
         })
-    }
-
-    fn is_on_sale(&self, now: Timestamp) -> Result<(), Refusal> {
-        let terms = self.terms();
-        let closed = if terms.cancelled {
-            Closed::Cancelled
-        } else if now < terms.opens_at {
-            Closed::Soon
-        } else if now >= terms.closes_at {
-            Closed::Over
-        } else {
-            return Ok(());
-        };
-        Err(Refusal::NotOnSale { opens_at: terms.opens_at, closed })
     }
 
     fn named(&self, buyer: UserId, seats: &[SeatNo]) -> Result<Vec<SeatNo>, Refusal> {

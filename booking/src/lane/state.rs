@@ -2,6 +2,7 @@
 //!
 //! Invariant: `free`, the runs per row, the counts per tier, the buyers' seats and the expiries follow from the holds and sold seats.
 
+use super::access::Used;
 use super::best::{Hint, Stock, runs};
 use super::bits::Bits;
 use super::fact::Fact;
@@ -12,7 +13,7 @@ use crate::reservation::{BestAvailable, HoldState};
 use crate::seats::SeatState;
 use jiff::Timestamp;
 use model::{HoldId, OrderId, PaymentId, SeatNo, UserId};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Orders without a live hold kept in memory; beyond it they are read again when needed.
@@ -32,6 +33,8 @@ pub(crate) struct Lane {
     tier_free: Vec<u32>,
     holds: HashMap<HoldId, Hold>,
     buyers: HashMap<UserId, Buyer>,
+    /// Of each code that is or was used.
+    used: HashMap<String, Used>,
     expiries: BTreeSet<(Timestamp, HoldId)>,
     orders: HashMap<OrderId, LaneOrder>,
     order_of: HashMap<HoldId, OrderId>,
@@ -61,6 +64,7 @@ impl Lane {
             tier_free: vec![0; house.of_tier.len()],
             holds: HashMap::new(),
             buyers: HashMap::new(),
+            used: HashMap::new(),
             expiries: BTreeSet::new(),
             orders: HashMap::new(),
             order_of: HashMap::new(),
@@ -100,6 +104,11 @@ impl Lane {
         self.buyers.entry(buyer).or_default().seats = seats;
     }
 
+    /// Takes in what of a code is taken.
+    pub(crate) fn restore_code(&mut self, code: String, used: Used) {
+        self.used.insert(code, used);
+    }
+
     /// Takes in an order read from the tables, unless it is known.
     pub(crate) fn adopt(&mut self, order: LaneOrder) {
         self.order_of.insert(order.hold.id, order.order);
@@ -118,19 +127,19 @@ impl Lane {
     /// Takes a decision into the state.
     pub(crate) fn apply(&mut self, fact: &Fact) {
         match fact {
-            Fact::Held { hold, buyer, seats, prices, expires_at, .. } => {
+            Fact::Held { hold, buyer, seats, prices, code, expires_at, .. } => {
                 let hold = Hold {
                     id: *hold,
                     buyer: *buyer,
                     seats: seats.clone(),
                     prices: prices.clone(),
+                    code: code.clone(),
                     expires_at: *expires_at,
                     extended: false,
                     state: HoldState::Held,
                     basis: Arc::clone(&self.basis),
                 };
-                self.buyers.entry(*buyer).or_default().seats += count(&hold);
-                self.restore_hold(hold);
+                self.begin(hold);
             }
             Fact::Extended { hold, expires_at } => {
                 if let Some(kept) = self.holds.get_mut(hold) {
@@ -199,6 +208,16 @@ impl Lane {
         }
     }
 
+    /// A live hold, its seats its buyer's.
+    fn begin(&mut self, hold: Hold) {
+        self.buyers.entry(hold.buyer).or_default().seats += count(&hold);
+        if let Some(code) = &hold.code {
+            let used = self.used.entry(code.clone()).or_default();
+            (used.uses, used.seats) = (used.uses + 1, used.seats + count(&hold));
+        }
+        self.restore_hold(hold);
+    }
+
     fn end(&mut self, hold: HoldId, state: HoldState) {
         let Some(mut ended) = self.holds.remove(&hold) else { return };
         ended.state = state;
@@ -209,6 +228,9 @@ impl Lane {
         let buyer = self.buyers.entry(ended.buyer).or_default();
         buyer.holds.retain(|live| *live != hold);
         buyer.seats = buyer.seats.saturating_sub(count(&ended));
+        if let Some(used) = ended.code.as_ref().and_then(|code| self.used.get_mut(code)) {
+            (used.uses, used.seats) = (used.uses.saturating_sub(1), used.seats.saturating_sub(count(&ended)));
+        }
         if let Some(order) = self.order_of.get(&hold).and_then(|order| self.orders.get_mut(order)) {
             order.hold = ended;
         }
@@ -218,8 +240,7 @@ impl Lane {
     fn reclaim(&mut self, order: OrderId) {
         let Some(mut hold) = self.orders.get(&order).map(|order| order.hold.clone()) else { return };
         hold.state = HoldState::Held;
-        self.buyers.entry(hold.buyer).or_default().seats += count(&hold);
-        self.restore_hold(hold);
+        self.begin(hold);
     }
 
     /// A live hold's seats are sold.
@@ -349,6 +370,11 @@ impl Lane {
         self.buyers.get(&buyer).map_or(0, |buyer| buyer.seats)
     }
 
+    /// What of a code is taken.
+    pub(crate) fn used(&self, code: &str) -> Used {
+        self.used.get(code).copied().unwrap_or_default()
+    }
+
     /// A buyer's live holds, oldest first.
     pub(super) fn holds_of(&self, buyer: UserId) -> Vec<HoldId> {
         self.buyers.get(&buyer).map(|buyer| buyer.holds.clone()).unwrap_or_default()
@@ -431,6 +457,10 @@ impl PartialEq for Lane {
             buyers.sort_by_key(|(id, _)| *id);
             buyers
         };
+        let used = |lane: &Self| -> BTreeMap<String, Used> {
+            let taken = lane.used.iter().filter(|(_, used)| **used != Used::default());
+            taken.map(|(code, used)| (code.clone(), *used)).collect()
+        };
         self.seats == other.seats
             && self.free == other.free
             && self.runs == other.runs
@@ -439,5 +469,6 @@ impl PartialEq for Lane {
             && self.expiries == other.expiries
             && self.orders == other.orders
             && buyers(self) == buyers(other)
+            && used(self) == used(other)
     }
 }

@@ -1,9 +1,11 @@
 //! The lane's rules, one by one and under generated commands.
 
+mod access;
 mod best;
 mod machine;
 mod refund;
 
+use super::access::{Access, Code};
 use super::fact::Fact;
 use super::house::House;
 use super::{Command, Done, Lane, Moment, Refusal, Terms};
@@ -57,7 +59,11 @@ pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_000_000 + second).unwrap()
 }
 
+/// A code of the test's event.
+pub(crate) const CODE: &str = "SIX";
+
 /// On sale from second 0 to 10,000, holds of 100 s, four seats a buyer, tier 0 at 50, tier 1 at 30, tier 2 closed.
+/// Its code is good for six purchases and nine seats.
 pub(crate) fn terms() -> Terms {
     Terms {
         slot: 1,
@@ -69,6 +75,13 @@ pub(crate) fn terms() -> Terms {
         refundable_until: Some(at(5_000)),
         currency: "USD".parse().unwrap(),
         prices: HashMap::from([(0, 50), (1, 30)]),
+        access: Access {
+            presales: Vec::new(),
+            codes: HashMap::from([(
+                CODE.to_owned(),
+                Code { uses_max: Some(6), seats_max: Some(9), ..Code::default() },
+            )]),
+        },
     }
 }
 
@@ -97,7 +110,7 @@ impl Bench {
     }
 
     fn ask(&mut self, buyer: UserId, ask: Ask) -> Result<Vec<SeatNo>, Refusal> {
-        let command = Command::Reserve { buyer, ask, key: "k".into(), request: Digest([0; 32]) };
+        let command = Command::Reserve { buyer, ask, code: None, key: "k".into(), request: Digest([0; 32]) };
         match self.run(&command)? {
             Done::Held(hold) => Ok(hold.seats),
             other => panic!("{other:?}"),

@@ -86,7 +86,13 @@ mod tests {
     use crate::reservation::Ask;
 
     fn reserve(buyer: UserId, request: u8) -> Command {
-        Command::Reserve { buyer, ask: Ask::Seats(vec![0]), key: "k".into(), request: Digest([request; 32]) }
+        Command::Reserve {
+            buyer,
+            ask: Ask::Seats(vec![0]),
+            code: None,
+            key: "k".into(),
+            request: Digest([request; 32]),
+        }
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub(super) struct NewHold {
     pub(super) request: Digest,
     pub(super) seats: Vec<SeatNo>,
     pub(super) prices: Vec<i64>,
+    pub(super) code: Option<String>,
     pub(super) first_expires_at: Timestamp,
     pub(super) change: HoldChange,
 }
@@ -165,13 +166,14 @@ impl Changes {
 
     fn note(&mut self, fact: &Fact) {
         match fact {
-            Fact::Held { hold, buyer, key, request, seats, prices, expires_at } => {
+            Fact::Held { hold, buyer, key, request, seats, prices, code, expires_at } => {
                 let new = NewHold {
                     buyer: *buyer,
                     key: key.clone(),
                     request: *request,
                     seats: seats.clone(),
                     prices: prices.clone(),
+                    code: code.clone(),
                     first_expires_at: *expires_at,
                     change: HoldChange::default(),
                 };
@@ -365,6 +367,7 @@ mod tests {
                 request: Digest([0; 32]),
                 seats: vec![3],
                 prices: vec![5],
+                code: None,
                 expires_at: Timestamp::UNIX_EPOCH,
             },
         ];

@@ -3,11 +3,13 @@
 //! What is read after the epoch moved can only be changed by us, so the reads need no common snapshot. The terms can change
 //! under them; then the lane's `terms` number has moved and the first batch is fenced out.
 
+use super::access;
 use super::connection::{Connection, Stalled};
 use super::recall::{Asked, RECALLED_MAX, Recalled, Told};
 use crate::clock::Clock;
 use crate::digest::Digest;
 use crate::failure::Failure;
+use crate::lane::access::Access;
 use crate::lane::house::House;
 use crate::lane::{Attempt, AttemptState, Basis, Done, Hold, Lane, LaneOrder, Terms};
 use crate::order::OrderState;
@@ -95,7 +97,11 @@ impl Source<'_> {
         let place =
             Place { epoch: row.try_get(0)?, seq: row.try_get(1)?, head: digest(&row, "head")?, terms: row.try_get(3)? };
         let (house, terms) = self.terms().await?;
-        let mut lane = Lane::new(house, terms);
+        let (access, used) = access::read(self).await?;
+        let mut lane = Lane::new(house, Terms { access, ..terms });
+        for (code, used) in used {
+            lane.restore_code(code, used);
+        }
         let holds = client.query(&statements.hold_live, &[&self.event.0]).await?;
         let holds = holds.iter().map(|row| hold(row, lane.basis())).collect::<Result<Vec<_>, _>>()?;
         let ids: Vec<Uuid> = holds.iter().map(|hold| hold.id.0).collect();
@@ -162,6 +168,7 @@ impl Source<'_> {
             refundable_until: row.try_get(9)?,
             currency: row.try_get::<_, &str>(3)?.parse().map_err(Failure::new)?,
             prices,
+            access: Access::default(),
         };
         Ok((house, terms))
     }
@@ -238,6 +245,7 @@ fn hold(row: &Row, now: &Arc<Basis>) -> Result<Hold, LoadError> {
         buyer: UserId(row.try_get("user_id")?),
         seats: row.try_get::<_, Vec<i32>>("seat_nos")?.into_iter().map(seat_no).collect(),
         prices: row.try_get("prices")?,
+        code: row.try_get("code")?,
         expires_at: row.try_get("expires_at")?,
         extended: row.try_get("extended")?,
         state: HoldState::parse(row.try_get("state")?).ok_or_else(|| unreadable("hold.state"))?,
@@ -263,6 +271,7 @@ fn reserved(row: &Row, now: &Arc<Basis>) -> Result<Recalled, LoadError> {
         buyer,
         seats: row.try_get::<_, Vec<i32>>("seat_nos")?.into_iter().map(seat_no).collect(),
         prices: row.try_get("prices")?,
+        code: row.try_get("code")?,
         expires_at: row.try_get("first_expires_at")?,
         extended: false,
         state: HoldState::Held,

@@ -118,6 +118,7 @@ impl World {
         let seats = Command::Reserve {
             buyer: buyer(1),
             ask: Ask::Seats(vec![0, 1]),
+            code: None,
             key: "k".into(),
             request: Digest([0; 32]),
         };
@@ -252,7 +253,7 @@ impl World {
             Step::Rival => {
                 let seat = Ask::Seats(vec![1]);
                 let (key, request) = (self.rival.to_string(), Digest([0; 32]));
-                let take = Command::Reserve { buyer: buyer(2), ask: seat, key, request };
+                let take = Command::Reserve { buyer: buyer(2), ask: seat, code: None, key, request };
                 self.run(&if self.rival == 0 { take } else { Command::Release { buyer: buyer(2) } });
                 self.rival += 1;
             }

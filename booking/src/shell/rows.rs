@@ -27,6 +27,7 @@ pub(super) struct HoldRows {
     states: Vec<&'static str>,
     first_expires: Vec<Timestamp>,
     extended: Vec<Option<Timestamp>>,
+    codes: Vec<Option<String>>,
 }
 
 impl HoldRows {
@@ -43,6 +44,7 @@ impl HoldRows {
             rows.states.push(new.change.state.unwrap_or(HoldState::Held).as_str());
             rows.first_expires.push(new.first_expires_at);
             rows.extended.push(new.change.extended_to);
+            rows.codes.push(new.code.clone());
         }
         rows
     }
@@ -62,6 +64,7 @@ impl HoldRows {
             Box::new(self.extended),
             Box::new(basis.layout.clone()),
             Box::new(basis.currency.to_string()),
+            Box::new(self.codes),
         ]
     }
 }

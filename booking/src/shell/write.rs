@@ -141,13 +141,14 @@ impl<'a> Batch<'a> {
 
     fn holds(&mut self, changes: &Changes, lane: &Lane, seq: i64) {
         let statements = &self.connection.statements;
-        let count = changes.holds_new.len();
-        self.push(&statements.hold_insert, count, HoldRows::of(&changes.holds_new).parameters(seq, lane.basis()));
         let ids: Vec<Uuid> = changes.holds.keys().map(|hold| hold.0).collect();
         let states: Vec<Option<&'static str>> =
             changes.holds.values().map(|change| change.state.map(HoldState::as_str)).collect();
         let extended: Vec<Option<Timestamp>> = changes.holds.values().map(|change| change.extended_to).collect();
         self.push(&statements.hold_update, ids.len(), vec![Box::new(ids), Box::new(states), Box::new(extended)]);
+        // After those that end: what they had of a code can be had again.
+        let count = changes.holds_new.len();
+        self.push(&statements.hold_insert, count, HoldRows::of(&changes.holds_new).parameters(seq, lane.basis()));
         let extended: (Vec<Uuid>, Vec<Timestamp>) =
             changes.holds.iter().filter_map(|(hold, change)| Some((hold.0, change.extended_to?))).unzip();
         if !extended.0.is_empty() {

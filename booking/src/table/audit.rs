@@ -54,6 +54,7 @@ pub(crate) struct HoldRow {
     pub(crate) request_hash: Vec<u8>,
     pub(crate) seat_nos: Vec<i32>,
     pub(crate) prices: Vec<i64>,
+    pub(crate) code: Option<String>,
     pub(crate) total: i64,
     pub(crate) state: String,
     pub(crate) first_expires_at: jiff_sqlx::Timestamp,
@@ -65,7 +66,8 @@ pub(crate) struct HoldRow {
 pub(crate) async fn holds(connection: &mut PgConnection, event: EventId) -> sqlx::Result<Vec<HoldRow>> {
     sqlx::query_as!(
         HoldRow,
-        "select hold_id, user_id, seq, idem_key, request_hash, seat_nos, prices, total, state, first_expires_at, expires_at, extended
+        "select hold_id, user_id, seq, idem_key, request_hash, seat_nos, prices, code, total, state, first_expires_at, expires_at,
+            extended
         from hold where event_id = $1",
         event.0
     )
@@ -157,6 +159,15 @@ pub(crate) async fn tickets(connection: &mut PgConnection, event: EventId) -> sq
 pub(crate) async fn quotas(connection: &mut PgConnection, event: EventId) -> sqlx::Result<Vec<(Uuid, i32)>> {
     let rows = sqlx::query!("select user_id, seats from buyer_quota where event_id = $1 and seats <> 0", event.0);
     Ok(rows.fetch_all(connection).await?.into_iter().map(|row| (row.user_id, row.seats)).collect())
+}
+
+/// What of each code is taken, if anything is: uses, seats.
+pub(crate) async fn codes(connection: &mut PgConnection, event: EventId) -> sqlx::Result<Vec<(String, i32, i32)>> {
+    let rows = sqlx::query!(
+        "select code, uses, seats from sale_code where event_id = $1 and (uses, seats) <> (0, 0)",
+        event.0
+    );
+    Ok(rows.fetch_all(connection).await?.into_iter().map(|row| (row.code, row.uses, row.seats)).collect())
 }
 
 /// What search shows of the event: seats altogether, seats left, the lowest price.

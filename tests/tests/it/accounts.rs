@@ -17,7 +17,7 @@ enum Who {
     Admin,
 }
 
-const OPERATIONS: [(&str, &str, Who); 60] = [
+const OPERATIONS: [(&str, &str, Who); 70] = [
     ("POST", "/user", Who::Anyone),
     ("GET", "/user", Who::SignedIn),
     ("PUT", "/user", Who::SignedIn),
@@ -38,6 +38,16 @@ const OPERATIONS: [(&str, &str, Who); 60] = [
     ("POST", "/artist", Who::Organizer),
     ("PUT", "/artist/{artist_id}", Who::Organizer),
     ("POST", "/layout", Who::Organizer),
+    ("GET", "/event/{event_id}/terms", Who::Organizer),
+    ("PUT", "/event/{event_id}/code/{code}", Who::Organizer),
+    ("DELETE", "/event/{event_id}/code/{code}", Who::Organizer),
+    ("POST", "/event/{event_id}/code", Who::Organizer),
+    ("POST", "/group", Who::Organizer),
+    ("GET", "/group", Who::Organizer),
+    ("DELETE", "/group/{group_id}", Who::Organizer),
+    ("GET", "/group/{group_id}/member", Who::Organizer),
+    ("POST", "/group/{group_id}/member", Who::Organizer),
+    ("DELETE", "/group/{group_id}/member/{user_id}", Who::Organizer),
     ("GET", "/synonym", Who::Admin),
     ("PUT", "/synonym", Who::Admin),
     ("DELETE", "/synonym/{term}", Who::Admin),

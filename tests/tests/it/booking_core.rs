@@ -87,13 +87,13 @@ impl Core {
     }
 
     pub(crate) async fn seats(&self, buyer: UserId, seats: &[SeatNo], key: &str) -> Result<Reservation, ReserveError> {
-        let request = ReserveRequest { event: self.event(), ask: Ask::Seats(seats.to_vec()) };
+        let request = ReserveRequest { event: self.event(), ask: Ask::Seats(seats.to_vec()), code: None };
         self.booking.reserve(buyer, request, key).await
     }
 
     pub(crate) async fn best(&self, buyer: UserId, quantity: u32, key: &str) -> Result<Reservation, ReserveError> {
         let ask = Ask::Best(BestAvailable { quantity, ..BestAvailable::default() });
-        self.booking.reserve(buyer, ReserveRequest { event: self.event(), ask }, key).await
+        self.booking.reserve(buyer, ReserveRequest { event: self.event(), ask, code: None }, key).await
     }
 
     pub(crate) async fn number(&self, sql: &str) -> i64 {
@@ -217,7 +217,7 @@ async fn an_event_is_reserved_only_while_it_is_on_sale() {
         })
         .await;
     }
-    let nowhere = ReserveRequest { event: EventId::new(), ask: Ask::Seats(vec![0]) };
+    let nowhere = ReserveRequest { event: EventId::new(), ask: Ask::Seats(vec![0]), code: None };
     assert!(matches!(core.booking.reserve(buyer, nowhere, "k").await, Err(ReserveError::NoSuchEvent)));
     core.audit().await;
 }

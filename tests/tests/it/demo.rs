@@ -100,6 +100,10 @@ async fn every_event_has_a_plan_prices_for_each_tier_and_people_who_play() {
     let windows: HashMap<String, i64> =
         client.query(windows, &[]).await.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect();
     assert!(windows["now"] > 300 && windows["soon"] > 20 && windows["past"] > 4, "{windows:?}");
+    let open = "select count(*) from event_presale p join event e using (event_id) join presale_group using (event_id, position)
+        join group_member using (group_id) join sale_code c on c.event_id = e.event_id and c.presale = p.position
+        where p.opens_at < now() and p.closes_at = e.sale_opens_at and c.code = 'EARLYBIRD'";
+    assert!(database.number(open).await > 4, "presales that the fan is in and whoever has the code");
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ mod indexer_watch;
 mod indexer_writes;
 mod limits;
 mod payments;
+mod presale_access;
 mod race;
 mod reconcile;
 mod rogue_sql;

@@ -6,11 +6,11 @@
 mod statements;
 
 use crate::booking_core::Core;
-use booking::{Report, ReserveError};
+use booking::{Ask, Report, ReserveError, ReserveRequest};
 use model::{SeatNo, UserId};
 use tokio_postgres::Client;
 
-/// Seats 0 and 1 sold and captured, seat 2 held with a pending order and an open attempt, seat 3 held alone.
+/// Seats 0 and 1 sold and captured, seat 2 held with a pending order and an open attempt, seat 3 held alone, with a code that is good once.
 struct Scene {
     core: Core,
     client: Client,
@@ -20,12 +20,15 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let core = Core::new().await;
+        let code = "insert into sale_code (event_id, code, uses_max, seats_max) values ($1, 'ONCE', 1, 1)";
+        core.database.connect().await.execute(code, &[&core.event().0]).await.unwrap();
         let (owner, other) = (core.buyer().await, core.buyer().await);
         let sold = bought(&core, owner, &[0, 1], "sold").await.unwrap();
         core.booking.payment_reported("sandbox", "sold", Report::Authorized).await.unwrap();
         core.booking.payment_reported("sandbox", "sold", Report::Captured).await.unwrap();
         let pending = bought(&core, other, &[2], "pending").await.unwrap();
-        let bare = core.seats(other, &[3], "bare").await.unwrap();
+        let ask = ReserveRequest { event: core.event(), ask: Ask::Seats(vec![3]), code: Some("ONCE".into()) };
+        let bare = core.booking.reserve(other, ask, "bare").await.unwrap();
         let client = core.database.connect().await;
         let ticket = core.booking.tickets(owner, None).await.unwrap().remove(0);
         let lane = client.query_one("select seq, epoch from lane", &[]).await.unwrap();
@@ -65,7 +68,7 @@ impl Scene {
     }
 }
 
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "event",
     "lane",
     "lane_log",
@@ -74,6 +77,7 @@ const TABLES: [&str; 13] = [
     "claim",
     "ticket",
     "buyer_quota",
+    "sale_code",
     "availability",
     "payment",
     "outbox",

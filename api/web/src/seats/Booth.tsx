@@ -6,6 +6,7 @@ import { signedIn } from '../session';
 import type { Line } from './Basket';
 import { Best } from './Best';
 import { Checkout } from './Checkout';
+import { CodeField } from './CodeField';
 import { follow } from './feed';
 import { Legend, type Tier } from './Legend';
 import { Listing } from './Listing';
@@ -24,6 +25,8 @@ export interface EventFacts {
   layout_hash: string;
   buyer_limit: number;
   hold_ttl_s: number;
+  /** Only members and those who have a code may buy yet. */
+  presale: boolean;
 }
 
 export function Booth({ facts }: { facts: EventFacts }) {
@@ -72,6 +75,8 @@ function Open({ facts, plan, states }: { facts: EventFacts; plan: Plan; states: 
   const purchase = usePurchase(facts.event_id);
   const { selection, held } = purchase;
   const [only, setOnly] = useState<number>();
+  const [code, setCode] = useState('');
+  const coded = code.trim() ? { code: code.trim() } : {};
   const [look, setLook] = useState<{ seat: number }>();
   const prices = useMemo(() => new Map(tiers.map(({ tier, price }) => [tier, price])), [tiers]);
   const priced = useMemo(() => new Set(prices.keys()), [prices]);
@@ -134,6 +139,7 @@ function Open({ facts, plan, states }: { facts: EventFacts; plan: Plan; states: 
           <div aria-live="polite">
             {purchase.notice && <p class={`notice ${purchase.notice.kind}`}>{purchase.notice.text}</p>}
           </div>
+          {!held && <CodeField code={code} presale={facts.presale} change={setCode} />}
           <Checkout
             lines={[...mine].map(line)}
             held={held}
@@ -143,7 +149,7 @@ function Open({ facts, plan, states }: { facts: EventFacts; plan: Plan; states: 
             signedIn={signedIn()}
             extended={purchase.extended}
             remove={toggle}
-            hold={() => purchase.hold({ seats: [...selection] })}
+            hold={() => purchase.hold({ seats: [...selection], ...coded })}
             pay={purchase.pay}
             extend={purchase.extend}
             release={purchase.release}
@@ -159,7 +165,7 @@ function Open({ facts, plan, states }: { facts: EventFacts; plan: Plan; states: 
               most={Math.min(most, 12)}
               busy={purchase.busy !== undefined}
               find={(quantity, tier) =>
-                purchase.hold({ best_available: tier === undefined ? { quantity } : { quantity, tier } })
+                purchase.hold({ best_available: tier === undefined ? { quantity } : { quantity, tier }, ...coded })
               }
             />
             <Listing {...{ plan, states, mine, prices, currency, toggle }} />

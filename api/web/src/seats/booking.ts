@@ -26,7 +26,7 @@ export interface Checkout {
   portal_url?: string | null;
 }
 
-export type Wish = { seats: number[] } | { best_available: { quantity: number; tier?: number } };
+export type Wish = ({ seats: number[] } | { best_available: { quantity: number; tier?: number } }) & { code?: string };
 
 /** One attempt to hold seats; its key lives as long as the wish is the same, over every retry. */
 export class Attempt {
@@ -64,6 +64,14 @@ export function buy(event: string, reserve_id: string | undefined, key: string):
   return insist<Checkout>(`/ticket/buy/${event}`, { method: 'POST', body, key });
 }
 
+const codeSentences: Record<string, string> = {
+  unknown: 'This concert knows no such code. Is it spelt right?',
+  'not-yet': 'This code is not good yet.',
+  over: 'The time of this code is over.',
+  'used-up': 'This code was used as often as it may be.',
+  'too-many-seats': 'This code is not good for that many seats.',
+};
+
 /** What a refusal means to the person who asked. */
 export function sentence(error: unknown): string {
   if (!(error instanceof Refusal)) return 'The connection broke. Nothing is lost: please try again.';
@@ -71,7 +79,11 @@ export function sentence(error: unknown): string {
     'seats-taken': 'Somebody was quicker: the seats marked below are gone. Your other choices are still there.',
     'not-enough-seats': 'There are not that many seats together. Try fewer, or another price.',
     'limit-reached': `One person may have ${error.fields.limit ?? 'only so many'} seats of this concert.`,
-    'not-on-sale': 'This concert is not on sale at the moment.',
+    'not-on-sale':
+      error.fields.closed === 'soon'
+        ? 'You cannot buy yet: the presale is for members and for everybody who has its code.'
+        : 'This concert is not on sale at the moment.',
+    'code-refused': codeSentences[String(error.fields.reason)] ?? 'This code is of no use here.',
     'orphan-seat': 'That would leave a single seat alone between two parties. Please move by one.',
     'hold-expired': 'The time to pay was over and the seats went back on sale. Please choose again.',
     'not-refundable': 'The time in which tickets of this concert could be given back is over.',

@@ -1,6 +1,6 @@
 //! Generated commands: the invariants hold after each, and the facts replay to the same state.
 
-use super::{Bench, buyer, house, plan, terms};
+use super::{Bench, CODE, buyer, house, plan, terms};
 use crate::digest::Digest;
 use crate::lane::fact::Fact;
 use crate::lane::{Command, Done, Lane};
@@ -52,8 +52,13 @@ fn small_house() -> SeatPlan {
 }
 
 fn command(step: &Step, checkouts: &[(OrderId, PaymentId)]) -> Option<Command> {
-    let reserve =
-        |who: u128, ask| Command::Reserve { buyer: buyer(who), ask, key: "k".into(), request: Digest([7; 32]) };
+    let reserve = |who: u128, ask| Command::Reserve {
+        buyer: buyer(who),
+        ask,
+        code: code(who),
+        key: "k".into(),
+        request: Digest([7; 32]),
+    };
     Some(match step {
         Step::Seats(who, seats) => reserve(*who, Ask::Seats(seats.clone())),
         Step::Best(who, quantity, adjacent) => {
@@ -72,12 +77,19 @@ fn command(step: &Step, checkouts: &[(OrderId, PaymentId)]) -> Option<Command> {
     })
 }
 
+/// Two of the five have a code, which is good for so many only.
+fn code(who: u128) -> Option<String> {
+    (who < 2).then(|| CODE.to_owned())
+}
+
 /// Who has which seat according to the facts alone, checked fact by fact.
 #[derive(Default)]
 struct Books {
     seats: HashMap<SeatNo, (HoldId, bool)>,
     holds: HashMap<HoldId, (UserId, Vec<SeatNo>)>,
     captures: HashMap<OrderId, usize>,
+    /// Holds with the code that live or were sold.
+    coded: HashMap<HoldId, usize>,
     undone: HashSet<OrderId>,
     back: HashMap<OrderId, usize>,
     returning: HashSet<PaymentId>,
@@ -92,9 +104,13 @@ impl Books {
                     assert_eq!(self.seats.insert(*seat, (*hold, false)), None, "seat {seat} is in two holds");
                 }
                 self.holds.insert(*hold, (*buyer, seats.clone()));
+                if (0..2).any(|who| code(who).is_some() && *buyer == super::buyer(who)) {
+                    self.coded.insert(*hold, seats.len());
+                }
             }
             Fact::Released { hold, seats, .. } | Fact::Expired { hold, seats, .. } => {
                 assert_eq!(self.holds[hold].1, *seats, "all or nothing");
+                self.coded.remove(hold);
                 for seat in seats {
                     assert_eq!(self.seats.remove(seat), Some((*hold, false)));
                 }
@@ -142,6 +158,9 @@ impl Books {
             assert_eq!(lane.seats_of(buyer(who)), seats);
             assert!(seats <= 4, "the limit holds");
         }
+        let used = lane.used(CODE);
+        assert_eq!((used.uses as usize, used.seats as usize), (self.coded.len(), self.coded.values().sum()));
+        assert!(used.uses <= 6 && used.seats <= 9, "a code is good for no more than it is");
         assert_eq!(lane.seats_left(), 21 - self.seats.len());
         assert_eq!(lane.seats_total(), 21);
         let priced = |tier: u16| (0..21).filter(move |seat| u16::from((6..13).contains(seat)) == tier);

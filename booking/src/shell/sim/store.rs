@@ -3,6 +3,7 @@
 
 use crate::audit::ledger::Ledger;
 use crate::digest::Digest;
+use crate::lane::access::Used;
 use crate::lane::fact::Fact;
 use crate::lane::house::House;
 use crate::lane::{Attempt, AttemptState, Done, Hold, Lane, LaneOrder, Terms};
@@ -106,6 +107,9 @@ impl Store {
         let mut lane = Lane::new(Arc::clone(&self.house), self.terms.clone());
         for (buyer, seats) in &self.quotas {
             lane.restore_quota(*buyer, *seats);
+        }
+        for (code, used) in self.codes() {
+            lane.restore_code(code, used);
         }
         let live: Vec<&HoldRow> = self.holds.values().filter(|row| row.hold.state == HoldState::Held).collect();
         for row in &live {
@@ -213,24 +217,6 @@ impl Store {
     }
 
     fn write_holds(&mut self, changes: &Changes, lane: &Lane) {
-        for (id, new) in &changes.holds_new {
-            let NewHold { buyer, key, request, seats, prices, first_expires_at, change } = new;
-            let hold = Hold {
-                id: *id,
-                buyer: *buyer,
-                seats: seats.clone(),
-                prices: prices.clone(),
-                expires_at: change.extended_to.unwrap_or(*first_expires_at),
-                extended: change.extended_to.is_some(),
-                state: change.state.unwrap_or(HoldState::Held),
-                basis: Arc::clone(lane.basis()),
-            };
-            let receipt = Receipt { seq: self.place.seq, hash: self.place.head };
-            let (key, request, first_expires_at) = (key.clone(), *request, *first_expires_at);
-            assert_eq!(self.keys.insert((*buyer, key.clone()), *id), None, "hold_idempotency");
-            let row = HoldRow { hold, first_expires_at, receipt, key, request };
-            assert!(self.holds.insert(*id, row).is_none(), "hold_pkey");
-        }
         for (id, change) in &changes.holds {
             let hold = &mut self.holds.get_mut(id).expect("a hold that is there").hold;
             if let Some(state) = change.state {
@@ -243,6 +229,49 @@ impl Store {
                 assert!(!hold.extended && extended_to >= hold.expires_at, "hold_step: more time once");
                 (hold.expires_at, hold.extended) = (extended_to, true);
             }
+        }
+        // Each statement is checked, so those that end come first.
+        self.check_codes();
+        for (id, new) in &changes.holds_new {
+            let NewHold { buyer, key, request, seats, prices, code, first_expires_at, change } = new;
+            let hold = Hold {
+                id: *id,
+                buyer: *buyer,
+                seats: seats.clone(),
+                prices: prices.clone(),
+                code: code.clone(),
+                expires_at: change.extended_to.unwrap_or(*first_expires_at),
+                extended: change.extended_to.is_some(),
+                state: change.state.unwrap_or(HoldState::Held),
+                basis: Arc::clone(lane.basis()),
+            };
+            let receipt = Receipt { seq: self.place.seq, hash: self.place.head };
+            let (key, request, first_expires_at) = (key.clone(), *request, *first_expires_at);
+            assert_eq!(self.keys.insert((*buyer, key.clone()), *id), None, "hold_idempotency");
+            let row = HoldRow { hold, first_expires_at, receipt, key, request };
+            assert!(self.holds.insert(*id, row).is_none(), "hold_pkey");
+        }
+        self.check_codes();
+    }
+
+    /// What of each code is taken.
+    fn codes(&self) -> BTreeMap<String, Used> {
+        let mut codes: BTreeMap<String, Used> = BTreeMap::new();
+        for HoldRow { hold, .. } in self.holds.values() {
+            if let (Some(code), HoldState::Held | HoldState::Sold) = (&hold.code, hold.state) {
+                let used = codes.entry(code.clone()).or_default();
+                used.uses += 1;
+                used.seats += u32::try_from(hold.seats.len()).unwrap();
+            }
+        }
+        codes
+    }
+
+    fn check_codes(&self) {
+        for (code, used) in self.codes() {
+            let terms = &self.terms.access.codes[&code];
+            assert!(terms.uses_max.is_none_or(|max| used.uses <= max), "sale_code_uses: {used:?}");
+            assert!(terms.seats_max.is_none_or(|max| used.seats <= max), "sale_code_seats: {used:?}");
         }
     }
 
@@ -361,6 +390,9 @@ impl Store {
         assert_eq!(loaded.seats(), replayed.seats(), "the log replays to the rows");
         assert_eq!(loaded.first_expiry(), replayed.first_expiry());
         assert_eq!(loaded.seats_left(), replayed.seats_left());
+        for code in self.terms.access.codes.keys() {
+            assert_eq!(loaded.used(code), replayed.used(code));
+        }
         for buyer in self.quotas.keys() {
             assert_eq!(loaded.seats_of(*buyer), replayed.seats_of(*buyer));
         }

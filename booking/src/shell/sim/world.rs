@@ -2,7 +2,7 @@
 
 use super::store::Store;
 use crate::digest::Digest;
-use crate::lane::tests::{at, buyer, house, plan, terms};
+use crate::lane::tests::{CODE, at, buyer, house, plan, terms};
 use crate::lane::{Command, Done, Moment, Refusal};
 use crate::order::Report;
 use crate::reservation::{Ask, BestAvailable, Receipt};
@@ -213,6 +213,11 @@ impl World {
         self.send(self.requests.len() - 1 - back);
     }
 
+    /// Some have a code, which is good for so many only.
+    fn code(&mut self) -> Option<String> {
+        self.one_in(5).then(|| CODE.to_owned())
+    }
+
     fn command(&mut self) -> Command {
         let who = buyer(self.random.random_range(0..BUYERS));
         let key = self.requests.len().to_string();
@@ -220,12 +225,18 @@ impl World {
             0..6 => {
                 let first: SeatNo = self.random.random_range(0..26);
                 let seats = (first..(first + self.random.random_range(1..4)).min(26)).collect();
-                Command::Reserve { buyer: who, ask: Ask::Seats(seats), key, request: Digest([1; 32]) }
+                Command::Reserve {
+                    buyer: who,
+                    ask: Ask::Seats(seats),
+                    code: self.code(),
+                    key,
+                    request: Digest([1; 32]),
+                }
             }
             6..10 => {
                 let quantity = self.random.random_range(1..5);
                 let ask = Ask::Best(BestAvailable { quantity, ..BestAvailable::default() });
-                Command::Reserve { buyer: who, ask, key, request: Digest([2; 32]) }
+                Command::Reserve { buyer: who, ask, code: self.code(), key, request: Digest([2; 32]) }
             }
             10 => Command::Extend { buyer: who },
             11..14 => Command::Release { buyer: who },

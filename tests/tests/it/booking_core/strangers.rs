@@ -6,7 +6,7 @@ use futures::future::join_all;
 use model::{EventId, UserId};
 
 async fn ask(core: &Core, buyer: UserId, event: EventId) -> Result<Reservation, ReserveError> {
-    core.booking.reserve(buyer, ReserveRequest { event, ask: Ask::Seats(vec![0]) }, "k").await
+    core.booking.reserve(buyer, ReserveRequest { event, ask: Ask::Seats(vec![0]), code: None }, "k").await
 }
 
 #[tokio::test]
