@@ -4,6 +4,7 @@
 //! version as its `ETag`, which the next write can insist on with `If-Match`. It never touches a booking table.
 
 mod artist;
+mod charge;
 mod code;
 mod event;
 mod event_record;

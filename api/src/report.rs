@@ -8,7 +8,7 @@ use crate::session::Organizer;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
-use booking::{DaySales, Sales};
+use booking::{DayCharge, DaySales, Paid, Sales};
 use model::EventId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,7 +31,8 @@ async fn sales(
     Ok(axum::Json(own(&app, &organizer, event_id).await?))
 }
 
-/// What an event has sold, a line for each day and tier (RFC 4180); amounts in minor units
+/// What an event has sold, a line for each day and tier (RFC 4180), and for each day's discounts, fees and taxes, which stand in the
+/// column of the tier by kind and name; amounts in minor units, so that `gross` adds up to what was paid
 #[utoipa::path(get, path = "/event/{event_id}/sales.csv", tag = "catalog", params(("event_id" = EventId, Path)), responses(
     (status = 200, content_type = "text/csv", body = String), (status = 401, body = ProblemBody),
     (status = 403, body = ProblemBody), (status = 404, description = "`no-such-event`", body = ProblemBody)))]
@@ -57,7 +58,7 @@ async fn own(app: &App, organizer: &Organizer, event_id: EventId) -> Result<Sale
     Ok(app.booking()?.sales(event_id).await?)
 }
 
-/// Numbers, days and a currency: nothing in it needs quoting, or is a formula to a spreadsheet.
+/// Numbers, days and a currency need no quotes, and are no formula to a spreadsheet.
 fn csv(sales: &Sales) -> String {
     let mut table = "day,tier,seats,gross,seats_back,refunds,net,checked_in,currency\r\n".to_owned();
     for DaySales { day, tier, sold } in &sales.by_day {
@@ -70,6 +71,24 @@ fn csv(sales: &Sales) -> String {
             sold.refunds.to_string(),
             sold.net.to_string(),
             sold.checked_in.to_string(),
+            sales.currency.to_string(),
+        ];
+        table.push_str(&line.join(","));
+        table.push_str("\r\n");
+    }
+    for DayCharge { day, kind, label, paid, .. } in &sales.charges {
+        // In quotes, and not beginning with a sign: no spreadsheet takes it for a formula.
+        let name = format!("\"{}: {}\"", kind.as_str(), label.replace('"', "\"\""));
+        let Paid { gross, refunds, net } = paid;
+        let line = [
+            day.to_string(),
+            name,
+            "0".to_owned(),
+            gross.to_string(),
+            "0".to_owned(),
+            refunds.to_string(),
+            net.to_string(),
+            "0".to_owned(),
             sales.currency.to_string(),
         ];
         table.push_str(&line.join(","));

@@ -273,11 +273,12 @@ impl Booking {
         } else {
             self.house(&mut *self.pool.acquire().await?, &hold.basis.layout).await?
         };
-        let seats = hold.seats.iter().zip(&hold.prices);
+        let seats = hold.seats.iter().copied().zip(hold.prices.iter().copied());
         Ok(Reservation {
             reserve_id: hold.id,
             event_id: event,
-            seats: seats.map(|(seat, price)| house.describe(*seat, *price)).collect(),
+            seats: seats.clone().map(|(seat, price)| house.describe(seat, price)).collect(),
+            lines: house.lines(seats, hold.extras.clone()),
             total: hold.total(),
             currency: hold.basis.currency,
             expires_at: hold.expires_at,

@@ -21,6 +21,7 @@ use crate::reservation::{Ask, BadCode, Closed, HoldState};
 use access::Access;
 use fact::Fact;
 use jiff::Timestamp;
+use model::charge::{self, Charge, Line};
 use model::{Currency, HoldId, LayoutHash, OrderId, PaymentId, SeatNo, TierNo, UserId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -43,6 +44,8 @@ pub(crate) struct Terms {
     pub(crate) currency: Currency,
     /// Tiers for sale and their price in minor units.
     pub(crate) prices: HashMap<TierNo, i64>,
+    /// What is added to them, and what they include.
+    pub(crate) charges: Vec<Charge>,
     /// Who may buy earlier, and with which codes.
     pub(crate) access: Access,
 }
@@ -125,6 +128,8 @@ pub(crate) struct Hold {
     pub(crate) prices: Vec<i64>,
     /// What it was made with.
     pub(crate) code: Option<String>,
+    /// What it comes to beside its seats' prices: discounts, fees, taxes.
+    pub(crate) extras: Vec<Line>,
     pub(crate) expires_at: Timestamp,
     pub(crate) extended: bool,
     pub(crate) state: HoldState,
@@ -133,10 +138,15 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    /// The price of all its seats.
+    /// What all of it costs.
     pub(crate) fn total(&self) -> i64 {
-        self.prices.iter().sum()
+        total(&self.prices, &self.extras)
     }
+}
+
+/// What seats of these prices come to with these lines.
+pub(crate) fn total(prices: &[i64], extras: &[Line]) -> i64 {
+    prices.iter().sum::<i64>() + charge::sum(extras)
 }
 
 /// An order as the lane needs it: of a live hold, or brought in because somebody paid.
@@ -226,6 +236,7 @@ impl Lane {
                     seats: held.seats.clone(),
                     prices: held.prices.clone(),
                     code: held.code.clone(),
+                    extras: held.extras.clone(),
                     expires_at: held.expires_at,
                 };
                 self.enact(fact, facts);

@@ -37,6 +37,6 @@ pub use reservation::{
     ReserveRequest, ReservedSeat,
 };
 pub use restate::{lock_lane, restate_availability};
-pub use sales::{DaySales, Sales, SalesError, Sold, TierSales};
+pub use sales::{DayCharge, DaySales, Paid, Sales, SalesError, Sold, TierSales};
 pub use seats::board::Subscription;
 pub use seats::{SeatDelta, SeatState, SeatStates, SeatUpdate, SeatsError, SeatsSince};

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::reservation::{Receipt, ReservedSeat};
 use jiff::Timestamp;
+use model::charge::Line;
 use model::{Currency, EventId, HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -20,7 +21,9 @@ pub struct Order {
     pub user_id: UserId,
     /// Where it stands.
     pub state: OrderState,
-    /// Minor units.
+    /// What it comes to: tickets, discounts, fees, taxes.
+    pub lines: Vec<Line>,
+    /// The sum of `lines`, in minor units: what is paid, and what goes back if it is given back.
     pub total: i64,
     /// Of `total`.
     pub currency: Currency,

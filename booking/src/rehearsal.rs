@@ -34,6 +34,7 @@ impl Rehearsal {
             refundable_until: None,
             currency,
             prices,
+            charges: Vec::new(),
             access: Access::default(),
         };
         Self { lane: Lane::new(Arc::new(House::new("rehearsal".into(), plan)), terms), minted: 0 }

@@ -4,6 +4,7 @@
 use crate::digest::Digest;
 use crate::failure::Failure;
 use jiff::Timestamp;
+use model::charge::Line;
 use model::{Currency, EventId, HoldId, SeatNo, TierNo};
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +75,9 @@ pub struct Reservation {
     pub event_id: EventId,
     /// The seats, in `seat_no` order.
     pub seats: Vec<ReservedSeat>,
-    /// Their price together, in minor units.
+    /// What they come to: tickets, discounts, fees, taxes. Kept as it is, whatever prices and terms become.
+    pub lines: Vec<Line>,
+    /// The sum of `lines`, in minor units: what is paid.
     pub total: i64,
     /// Of `total` and every `price`.
     pub currency: Currency,
@@ -168,6 +171,11 @@ pub enum BadCode {
     Over,
     /// It was used as often, or for as many seats, as it may be.
     UsedUp,
+    /// It is for tickets of another tier.
+    OtherTier {
+        /// Of this one.
+        tier: TierNo,
+    },
     /// It is good for fewer seats than that.
     TooManySeats {
         /// For how many still.

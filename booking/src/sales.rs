@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use jiff::civil::Date;
+use model::charge::{Line, LineKind};
 use model::{Currency, EventId, TierNo};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,6 +20,38 @@ pub struct Sales {
     pub by_tier: Vec<TierSales>,
     /// By day and tier, the oldest day first.
     pub by_day: Vec<DaySales>,
+    /// What orders came to beside their tickets' prices, by day: discounts (below zero), fees, taxes.
+    pub charges: Vec<DayCharge>,
+    /// What was paid for all of it: tickets and charges.
+    pub paid: Paid,
+}
+
+/// What was paid; amounts in minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Paid {
+    /// All of it.
+    pub gross: i64,
+    /// What of it went back, or is on its way.
+    pub refunds: i64,
+    /// Gross less refunds.
+    pub net: i64,
+}
+
+/// A day's discounts, fees or taxes of one name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DayCharge {
+    /// In the venue's zone.
+    #[schema(value_type = String, format = Date)]
+    pub day: Date,
+    /// What it is.
+    pub kind: LineKind,
+    /// Its name on the bill.
+    pub label: String,
+    /// Of a tax: what of it the other lines include; no part of what was paid beside them.
+    pub included: i64,
+    /// What was paid.
+    #[serde(flatten)]
+    pub paid: Paid,
 }
 
 /// Seats and money; amounts in minor units.
@@ -72,6 +105,14 @@ pub enum SalesError {
     Failed(#[from] Failure),
 }
 
+/// A sold order's line as the report sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct SoldLine {
+    pub(crate) day: Date,
+    pub(crate) line: Line,
+    pub(crate) is_back: bool,
+}
+
 /// A ticket as the report sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SoldTicket {
@@ -96,18 +137,43 @@ impl Sold {
     }
 }
 
+impl Paid {
+    fn add(&mut self, amount: i64, is_back: bool) {
+        self.gross += amount;
+        self.refunds += if is_back { amount } else { 0 };
+        self.net = self.gross - self.refunds;
+    }
+}
+
 impl Sales {
-    /// Adds the tickets up.
-    pub(crate) fn of(event_id: EventId, currency: Currency, tickets: impl Iterator<Item = SoldTicket>) -> Self {
+    /// Adds the tickets and the other lines of their orders up.
+    pub(crate) fn of(
+        event_id: EventId,
+        currency: Currency,
+        tickets: impl Iterator<Item = SoldTicket>,
+        lines: impl Iterator<Item = SoldLine>,
+    ) -> Self {
         let (mut total, mut tiers, mut days) = (Sold::default(), BTreeMap::new(), BTreeMap::new());
         for ticket in tickets {
             total.add(&ticket);
             tiers.entry(ticket.tier).or_insert_with(Sold::default).add(&ticket);
             days.entry((ticket.day, ticket.tier)).or_insert_with(Sold::default).add(&ticket);
         }
+        let mut named = BTreeMap::new();
+        let mut paid = Paid { gross: total.gross, refunds: total.refunds, net: total.net };
+        for SoldLine { day, line, is_back } in lines {
+            paid.add(line.amount, is_back);
+            let (of_day, included): &mut (Paid, i64) = named.entry((day, line.kind, line.label)).or_default();
+            of_day.add(line.amount, is_back);
+            *included += line.included.filter(|_| !is_back).unwrap_or_default();
+        }
+        let charges = named.into_iter();
+        let charges =
+            charges.map(|((day, kind, label), (paid, included))| DayCharge { day, kind, label, included, paid });
+        let charges = charges.collect();
         let by_tier = tiers.into_iter().map(|(tier, sold)| TierSales { tier, sold }).collect();
         let by_day = days.into_iter().map(|((day, tier), sold)| DaySales { day, tier, sold }).collect();
-        Self { event_id, currency, total, by_tier, by_day }
+        Self { event_id, currency, total, by_tier, by_day, charges, paid }
     }
 }
 
@@ -126,7 +192,26 @@ mod tests {
             ticket(1, 0, 500, true, true),
             ticket(1, 1, 300, false, false),
         ];
-        let sales = Sales::of(EventId::new(), "EUR".parse().unwrap(), tickets.into_iter());
+        let line = |kind, amount, included| {
+            let (label, quantity) = ("Of the order".to_owned(), 1);
+            Line { kind, label, quantity, unit: amount, amount, included }
+        };
+        let line = |day, kind, amount, is_back, included| SoldLine {
+            day: date(2026, 5, day),
+            line: line(kind, amount, included),
+            is_back,
+        };
+        let lines = [
+            line(1, LineKind::Fee, 20, false, None),
+            line(1, LineKind::Fee, 30, true, None),
+            line(2, LineKind::Discount, -100, false, None),
+            line(2, LineKind::Tax, 0, false, Some(7)),
+        ];
+        let sales = Sales::of(EventId::new(), "EUR".parse().unwrap(), tickets.into_iter(), lines.into_iter());
+        assert_eq!(sales.paid, Paid { gross: 1_550, refunds: 530, net: 1_020 });
+        let charges: Vec<_> =
+            sales.charges.iter().map(|of| (of.day.day(), of.kind, of.paid.net, of.included)).collect();
+        assert_eq!(charges, [(1, LineKind::Fee, 20, 0), (2, LineKind::Discount, -100, 0), (2, LineKind::Tax, 0, 7)]);
         let total = Sold { seats: 4, gross: 1_600, seats_back: 1, refunds: 500, net: 1_100, checked_in: 1 };
         assert_eq!(sales.total, total);
         let stalls = Sold { seats: 2, gross: 1_000, seats_back: 1, refunds: 500, net: 500, checked_in: 0 };

@@ -86,7 +86,7 @@ impl Table {
                 "version",
             ],
             Self::EventArtist => &["event_id", "position", "artist_id", "role"],
-            Self::EventTier => &["event_id", "tier", "name", "price"],
+            Self::EventTier => &["event_id", "tier", "name", "price", "all_in"],
             Self::EventPresale => &["event_id", "position", "name", "opens_at", "closes_at"],
             Self::Synonym => &["synonym_id", "term", "means", "version"],
             Self::Availability => &["event_id", "slot", "version", "seats_left", "price_min"],
@@ -233,6 +233,7 @@ pub(crate) fn tier(row: Row<'_>, previous: Option<&Tier>) -> Result<Tier, CellEr
         tier: row.key("tier")?,
         name: row.value("name", previous.map(|p| &p.name))?,
         price: row.value("price", previous.map(|p| &p.price))?,
+        all_in: row.nullable("all_in", previous.map(|p| &p.all_in))?,
     })
 }
 

@@ -1,7 +1,8 @@
-//! The words every room shares: ids, money, log positions, seat plans.
+//! The words every room shares: ids, money, bills, log positions, seat plans.
 //!
 //! No I/O, no clock, no async. Everyone may import it; it imports no one.
 
+pub mod charge;
 mod id;
 mod lsn;
 mod money;

@@ -109,7 +109,12 @@ fn event(number: u64, now: Timestamp) -> EventDocument {
         date_tba: false,
         venue: venue(dice.uneven(VENUES)),
         artists: (0..8).map(|_| artist(dice.uneven(ARTISTS))).collect(),
-        tiers: vec![Tier { tier: 0, name: "A".into(), price: 1000 + i64::try_from(dice.below(90)).unwrap() * 100 }],
+        tiers: vec![Tier {
+            tier: 0,
+            name: "A".into(),
+            price: 1000 + i64::try_from(dice.below(90)).unwrap() * 100,
+            all_in: None,
+        }],
         layout_hash: String::new(),
         capacity: 2700,
         currency: "USD".parse().unwrap(),

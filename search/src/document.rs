@@ -150,6 +150,17 @@ pub struct Tier {
     pub name: String,
     /// Minor units of the event's currency.
     pub price: i64,
+    /// What one ticket costs with all fees and taxes, where that is more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all_in: Option<i64>,
+}
+
+impl Tier {
+    /// What one ticket costs, everything in: what is searched and shown first.
+    #[must_use]
+    pub fn asked(&self) -> i64 {
+        self.all_in.unwrap_or(self.price)
+    }
 }
 
 /// A row of `event_presale`: a time before the public sale in which some may buy.
@@ -401,16 +412,16 @@ impl EventDocument {
         end.map_or(self.starts_at, |end| end.timestamp()).as_microsecond()
     }
 
-    /// The lowest price of a tier.
+    /// The lowest price of a tier, everything in.
     #[must_use]
     pub fn price_min(&self) -> Option<i64> {
-        self.tiers.iter().map(|tier| tier.price).min()
+        self.tiers.iter().map(Tier::asked).min()
     }
 
-    /// The highest price of a tier.
+    /// The highest price of a tier, everything in.
     #[must_use]
     pub fn price_max(&self) -> Option<i64> {
-        self.tiers.iter().map(|tier| tier.price).max()
+        self.tiers.iter().map(Tier::asked).max()
     }
 
     /// Every text a search looks into, with its weight.

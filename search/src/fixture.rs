@@ -122,6 +122,7 @@ pub(crate) fn event(n: u32) -> EventDocument {
                 tier: u16::try_from(t).unwrap(),
                 name: format!("tier {t}"),
                 price: i64::try_from(price).unwrap(),
+                all_in: (price % 3 == 0).then(|| i64::try_from(price).unwrap() + 250),
             })
             .collect(),
         layout_hash: "0".repeat(64),

@@ -1,9 +1,9 @@
-//! Codes that an organizer gives away: what one opens, how often, for how many seats, and when. The table `sale_code`.
+//! Codes that an organizer gives away: what one opens or takes off, how often, for how many seats, and when. The table `sale_code`.
 //!
 //! What of a code is taken is counted by the database itself, with the holds. A code that was used stays, so that it can be accounted for.
 
 use super::presale::{self, PresaleAccess};
-use super::{is_instant, no_such_event, organizer};
+use super::{charge, is_instant, no_such_event, organizer};
 use crate::app::App;
 use crate::extract::{Id, IdAndName, Json};
 use crate::problem::{Problem, ProblemBody, violates};
@@ -13,6 +13,7 @@ use axum::http::StatusCode;
 use garde::Validate;
 use jiff::Timestamp;
 use model::EventId;
+use model::charge::Charge;
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection as _, PgConnection};
@@ -43,6 +44,15 @@ struct CodeBody {
     /// Seats it is good for, all purchases together.
     #[garde(range(min = 1, max = 1_000_000))]
     seats_max: Option<i32>,
+    /// What it takes off each ticket's price, in hundredths of a percent.
+    #[garde(range(min = 1, max = 10_000))]
+    off_basis_points: Option<i32>,
+    /// What it takes off each ticket's price, in minor units; never more than the price.
+    #[garde(range(min = 1, max = 100_000_000_000))]
+    off_amount: Option<i64>,
+    /// It is for tickets of this tier: takes something off them alone, and is refused where there is none.
+    #[garde(range(min = 0))]
+    tier: Option<i16>,
     /// Its first instant.
     #[garde(inner(custom(is_instant)))]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -76,6 +86,12 @@ struct SaleCode {
     uses_max: Option<i32>,
     /// Seats it is good for.
     seats_max: Option<i32>,
+    /// What it takes off, in hundredths of a percent.
+    off_basis_points: Option<i32>,
+    /// What it takes off, in minor units.
+    off_amount: Option<i64>,
+    /// Of this tier's tickets alone.
+    tier: Option<i16>,
     #[schema(value_type = Option<String>, format = DateTime)]
     valid_from: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -99,9 +115,11 @@ struct EventTerms {
     presales: Vec<PresaleAccess>,
     /// In order of the alphabet.
     codes: Vec<SaleCode>,
+    /// Fees and taxes, in the order of the bill.
+    charges: Vec<Charge>,
 }
 
-/// An event's terms as its organizer sees them: presales with their groups, codes and what of them is taken
+/// An event's terms as its organizer sees them: presales with their groups, codes and what of them is taken, charges
 #[utoipa::path(get, path = "/event/{event_id}/terms", tag = "catalog", params(("event_id" = EventId, Path)), responses(
     (status = 200, body = EventTerms), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 404, description = "`no-such-event`", body = ProblemBody)))]
@@ -113,7 +131,8 @@ async fn terms(
     own(&app, &by, event_id).await?;
     let mut db = app.pool.acquire().await?;
     let presales = presale::access(&mut db, event_id).await?;
-    Ok(axum::Json(EventTerms { presales, codes: read(&mut db, event_id, None).await? }))
+    let charges = charge::of_event(&mut db, event_id).await?;
+    Ok(axum::Json(EventTerms { presales, codes: read(&mut db, event_id, None).await?, charges }))
 }
 
 /// Make a code, or change what it allows
@@ -161,16 +180,21 @@ async fn make(
     booking::lock_lane(&mut transaction, event_id).await?;
     write(&mut transaction, event_id, &codes, &new.each).await?;
     transaction.commit().await?;
-    let CodeBody { presale, uses_max, seats_max, valid_from, valid_until } = new.each;
+    let CodeBody { presale, uses_max, seats_max, off_basis_points, off_amount, tier, valid_from, valid_until } =
+        new.each;
+    let (uses, seats) = (0, 0);
     let made = codes.into_iter().map(|code| SaleCode {
         code,
         presale,
         uses_max,
         seats_max,
+        off_basis_points,
+        off_amount,
+        tier,
         valid_from,
         valid_until,
-        uses: 0,
-        seats: 0,
+        uses,
+        seats,
     });
     Ok((StatusCode::CREATED, axum::Json(SaleCodes { codes: made.collect() })))
 }
@@ -217,17 +241,22 @@ fn thought_up() -> String {
 
 async fn write(db: &mut PgConnection, event_id: EventId, codes: &[String], body: &CodeBody) -> Result<(), Problem> {
     let written = sqlx::query!(
-        "insert into sale_code (event_id, code, presale, uses_max, seats_max, valid_from, valid_until)
-         select $1, code, $3, $4, $5, $6, $7 from unnest($2::text[]) as u (code)
+        "insert into sale_code (event_id, code, presale, uses_max, seats_max, valid_from, valid_until, off_basis_points,
+            off_amount, tier)
+         select $1, code, $3, $4, $5, $6, $7, $8, $9, $10 from unnest($2::text[]) as u (code)
          on conflict (event_id, code) do update set presale = excluded.presale, uses_max = excluded.uses_max,
-            seats_max = excluded.seats_max, valid_from = excluded.valid_from, valid_until = excluded.valid_until",
+            seats_max = excluded.seats_max, valid_from = excluded.valid_from, valid_until = excluded.valid_until,
+            off_basis_points = excluded.off_basis_points, off_amount = excluded.off_amount, tier = excluded.tier",
         event_id.0,
         codes,
         body.presale,
         body.uses_max,
         body.seats_max,
         body.valid_from.map(jiff_sqlx::ToSqlx::to_sqlx) as _,
-        body.valid_until.map(jiff_sqlx::ToSqlx::to_sqlx) as _
+        body.valid_until.map(jiff_sqlx::ToSqlx::to_sqlx) as _,
+        body.off_basis_points,
+        body.off_amount,
+        body.tier
     );
     written.execute(&mut *db).await.map_err(refusal)?;
     let count = sqlx::query_scalar!(r#"select count(*) as "count!" from sale_code where event_id = $1"#, event_id.0);
@@ -245,6 +274,9 @@ fn refusal(error: sqlx::Error) -> Problem {
     if violates(&error, "sale_code_event_id_presale_fkey") {
         return Problem::invalid("presale", "is the position of none of the event's presales");
     }
+    if violates(&error, "sale_code_off") {
+        return Problem::invalid("off_amount", "not together with off_basis_points");
+    }
     if violates(&error, "sale_code_valid") {
         return Problem::invalid("valid_until", "is after valid_from");
     }
@@ -257,7 +289,8 @@ fn refusal(error: sqlx::Error) -> Problem {
 /// An event's codes, or the one.
 async fn read(db: &mut PgConnection, event_id: EventId, code: Option<&str>) -> Result<Vec<SaleCode>, sqlx::Error> {
     let rows = sqlx::query!(
-        "select code, presale, uses_max, seats_max, valid_from, valid_until, uses, seats from sale_code
+        "select code, presale, uses_max, seats_max, off_basis_points, off_amount, tier, valid_from, valid_until, uses, seats
+         from sale_code
          where event_id = $1 and ($2::text is null or code = $2) order by code",
         event_id.0,
         code
@@ -267,6 +300,9 @@ async fn read(db: &mut PgConnection, event_id: EventId, code: Option<&str>) -> R
         presale: row.presale,
         uses_max: row.uses_max,
         seats_max: row.seats_max,
+        off_basis_points: row.off_basis_points,
+        off_amount: row.off_amount,
+        tier: row.tier,
         valid_from: row.valid_from.map(jiff_sqlx::Timestamp::to_jiff),
         valid_until: row.valid_until.map(jiff_sqlx::Timestamp::to_jiff),
         uses: row.uses,

@@ -1,5 +1,6 @@
 //! Events as organizers keep them: add, change, cancel. What is sold keeps its meaning: plan and currency stand once a seat is taken.
 
+use super::charge::{self, ChargeBody};
 use super::event_record::{self as record, Fields, Locked};
 use super::presale::{self, PresaleWindow};
 use super::{IfMatch, Written, is_instant};
@@ -14,7 +15,7 @@ use axum::http::StatusCode;
 use garde::Validate;
 use jiff::Timestamp;
 use model::{ArtistId, Currency, EventId, SeatPlan, TierNo, UserId, VenueId};
-use search::document::{EventDocument, Status, Tier};
+use search::document::{EventDocument, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
@@ -74,6 +75,9 @@ struct EventBody {
     /// What the plan's tiers cost; a tier that is not here is not for sale.
     #[garde(length(min = 1, max = 1000), dive)]
     tiers: Option<Vec<TierPrice>>,
+    /// Fees and taxes, in the order of the bill; what is sold or held already keeps the bill it has.
+    #[garde(length(max = 20), dive)]
+    charges: Option<Vec<ChargeBody>>,
     /// The sale's first instant; at once when left out.
     #[garde(inner(custom(is_instant)))]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -381,7 +385,7 @@ async fn settle(db: &mut PgConnection, body: &EventBody, fields: &mut Fields) ->
         return Err(Problem::invalid("sale_closes_at", "is not after the event"));
     }
     presale::check(body.presales.as_deref().unwrap_or_default())?;
-    if body.layout_hash.is_none() && body.tiers.is_none() {
+    if body.layout_hash.is_none() && body.tiers.is_none() && body.charges.is_none() {
         return Ok(None);
     }
     let plan = record::plan(db, &fields.layout_hash).await?;
@@ -425,14 +429,17 @@ async fn finish(
         })?;
     }
     if let Some(tiers) = body.tiers {
-        let tiers: Vec<_> =
-            tiers.into_iter().map(|tier| Tier { tier: tier.tier, name: tier.name.into(), price: tier.price }).collect();
+        let tiers: Vec<_> = tiers.into_iter().map(|tier| (tier.tier, String::from(tier.name), tier.price)).collect();
         record::replace_tiers(db, event_id, &tiers).await?;
+    }
+    if let Some(charges) = body.charges {
+        charge::replace(db, event_id, &charge::parse(charges)?).await?;
     }
     if let Some(presales) = body.presales {
         presale::replace(db, event_id, presales).await?;
     }
     if let Some(plan) = plan {
+        charge::reprice(db, event_id).await?;
         booking::restate_availability(db, event_id, plan).await?;
     }
     record::read(db, event_id).await?.ok_or_else(no_such_event)

@@ -3,7 +3,7 @@
 use super::presale;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
-use model::{ArtistId, EventId, SeatPlan, UserId, VenueId};
+use model::{ArtistId, EventId, SeatPlan, TierNo, UserId, VenueId};
 use search::document::{Credit, EventDocument, Status, Tier, VenueRow};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -196,11 +196,15 @@ pub(super) async fn replace_artists(
 }
 
 /// What the tiers cost.
-pub(super) async fn replace_tiers(db: &mut PgConnection, event_id: EventId, tiers: &[Tier]) -> Result<(), sqlx::Error> {
+pub(super) async fn replace_tiers(
+    db: &mut PgConnection,
+    event_id: EventId,
+    tiers: &[(TierNo, String, i64)],
+) -> Result<(), sqlx::Error> {
     sqlx::query!("delete from event_tier where event_id = $1", event_id.0).execute(&mut *db).await?;
-    let numbers: Vec<i16> = tiers.iter().map(|tier| i16::try_from(tier.tier).unwrap_or(i16::MAX)).collect();
-    let names: Vec<String> = tiers.iter().map(|tier| tier.name.clone()).collect();
-    let prices: Vec<i64> = tiers.iter().map(|tier| tier.price).collect();
+    let numbers: Vec<i16> = tiers.iter().map(|(tier, ..)| i16::try_from(*tier).unwrap_or(i16::MAX)).collect();
+    let names: Vec<String> = tiers.iter().map(|(_, name, _)| name.clone()).collect();
+    let prices: Vec<i64> = tiers.iter().map(|(.., price)| *price).collect();
     let statement = sqlx::query!(
         "insert into event_tier (event_id, tier, name, price)
          select $1, tier, name, price from unnest($2::smallint[], $3::text[], $4::bigint[]) as t (tier, name, price)",
@@ -330,7 +334,10 @@ async fn credits(db: &mut PgConnection, event_id: EventId) -> Result<Vec<Credit>
 }
 
 async fn tiers(db: &mut PgConnection, event_id: EventId) -> Result<Vec<Tier>, sqlx::Error> {
-    let rows = sqlx::query!("select tier, name, price from event_tier where event_id = $1 order by tier", event_id.0);
+    let rows =
+        sqlx::query!("select tier, name, price, all_in from event_tier where event_id = $1 order by tier", event_id.0);
     let rows = rows.fetch_all(db).await?.into_iter();
-    Ok(rows.map(|row| Tier { tier: row.tier.unsigned_abs(), name: row.name, price: row.price }).collect())
+    Ok(rows
+        .map(|row| Tier { tier: row.tier.unsigned_abs(), name: row.name, price: row.price, all_in: row.all_in })
+        .collect())
 }

@@ -27,7 +27,8 @@ const PRESALE_GROUP: &str = "copy presale_group (event_id, position, group_id) f
 const SALE_CODE: &str = "copy sale_code (event_id, code, presale, uses_max) from stdin";
 /// What opens the demo's presales to whoever is no subscriber.
 const CODE: &str = "EARLYBIRD";
-const EVENT_TIER: &str = "copy event_tier (event_id, tier, name, price) from stdin";
+const EVENT_TIER: &str = "copy event_tier (event_id, tier, name, price, all_in) from stdin";
+const EVENT_CHARGE: &str = "copy event_charge (event_id, position, label, how, amount, basis_points) from stdin";
 
 /// What this load knows to be in the database already.
 struct Known<'a> {
@@ -194,17 +195,29 @@ async fn send_parts(
 ) -> Result<(), tokio_postgres::Error> {
     let mut artists = Rows::new(EVENT_ARTIST);
     let mut tiers = Rows::new(EVENT_TIER);
+    let mut charges = Rows::new(EVENT_CHARGE);
     for event in chunk {
         let named = event.artists.iter().filter_map(|(name, role)| Some((known.artists.get(name.as_str())?, role)));
         for (position, (artist, role)) in named.enumerate() {
             artists.plain(event.id).plain(position).plain(*artist).text(role).end();
         }
-        for (tier, (name, price)) in event.tiers.iter().enumerate() {
-            tiers.plain(event.id).plain(tier).text(name).plain(*price).end();
+        for (tier, (name, price, all_in)) in event.tiers.iter().enumerate() {
+            tiers.plain(event.id).plain(tier).text(name).plain(*price);
+            if all_in > price { tiers.plain(*all_in) } else { tiers.null() }.end();
+        }
+        for (position, charge) in event.charges.iter().enumerate() {
+            let (how, amount, share) = charge.how.parts();
+            charges.plain(event.id).plain(position).text(&charge.label).text(how);
+            match (amount, share) {
+                (Some(amount), _) => charges.plain(amount).null(),
+                (None, share) => charges.null().plain(share.unwrap_or_default()),
+            }
+            .end();
         }
     }
     artists.send(transaction).await?;
-    tiers.send(transaction).await
+    tiers.send(transaction).await?;
+    charges.send(transaction).await
 }
 
 async fn send_presales(

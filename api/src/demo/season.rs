@@ -13,6 +13,7 @@ use super::programme::{self, Programme, Renown};
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use model::charge::{Bill, Charge, Reckoning};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 use uuid::Uuid;
@@ -58,8 +59,9 @@ pub(super) struct Event<'a> {
     pub(super) house: usize,
     pub(super) currency: &'static str,
     pub(super) buyer_limit: i32,
-    /// Each tier's name and price in minor units.
-    pub(super) tiers: Vec<(&'a str, i64)>,
+    /// Each tier's name, price, and what one ticket costs with all fees and taxes, in minor units.
+    pub(super) tiers: Vec<(&'a str, i64, i64)>,
+    pub(super) charges: Vec<Charge>,
     pub(super) artists: Vec<&'a (String, String)>,
 }
 
@@ -77,6 +79,7 @@ mod ask {
     pub(super) const LIMIT: u64 = 10;
     pub(super) const ID_REST: u64 = 11;
     pub(super) const PRESALE: u64 = 12;
+    pub(super) const FEE: u64 = 13;
 }
 
 impl<'a> Season<'a> {
@@ -145,6 +148,7 @@ impl<'a> Season<'a> {
         let size = place.size(&evening.kind);
         let house = self.houses.get(size as usize)?;
         let (sale_opens_at, sale_closes_at) = self.sale(dice, starts_at);
+        let charges = charges(place, dice);
         let series =
             if for_the_young { format!("{}: ", evening.kind.trim_start_matches("Tour - ")) } else { String::new() };
         let length_min = if for_the_young {
@@ -170,7 +174,8 @@ impl<'a> Season<'a> {
             house: size as usize,
             currency: place.currency().code,
             buyer_limit: [4, 6, 8, 8, 8, 10][dice.roll(ask::LIMIT, 6) as usize],
-            tiers: prices(house, size, place, dice),
+            tiers: prices(house, size, place, dice, &charges),
+            charges,
             artists: self.artists(programme, varied.then(|| elsewhere(ask::PLAYERS)).flatten()),
         })
     }
@@ -221,7 +226,22 @@ fn popularity(renown: u32, size: Size, dice: Dice) -> u32 {
     (u32::BITS - renown.leading_zeros()) * 75 + house + dice.roll(ask::POPULARITY, 200)
 }
 
-fn prices<'a>(house: &'a House, size: Size, place: &Place, dice: Dice) -> Vec<(&'a str, i64)> {
+/// What each country adds or includes; in America every other house takes a fee, too.
+fn charges(place: &Place, dice: Dice) -> Vec<Charge> {
+    let charge = |label: &str, how| Charge { label: label.to_owned(), how };
+    match place.country.as_str() {
+        "US" if dice.roll(ask::FEE, 2) == 0 => {
+            vec![charge("Service fee", Reckoning::FeePerTicket { amount: 450 })]
+        }
+        "DE" => vec![charge("VAT 7 %", Reckoning::TaxIncluded { basis_points: 700 })],
+        "GB" => vec![charge("VAT 20 %", Reckoning::TaxIncluded { basis_points: 2_000 })],
+        "JP" => vec![charge("Consumption tax 10 %", Reckoning::TaxIncluded { basis_points: 1_000 })],
+        "CA" => vec![charge("GST 5 %", Reckoning::TaxAdded { basis_points: 500 })],
+        _ => Vec::new(),
+    }
+}
+
+fn prices<'a>(house: &'a House, size: Size, place: &Place, dice: Dice, charges: &[Charge]) -> Vec<(&'a str, i64, i64)> {
     let best_usd: u32 = [55, 85, 140, 160, 120][size as usize];
     let best_cents = i64::from(best_usd) * i64::from(75 + dice.roll(ask::PRICE, 76));
     let tender = place.currency();
@@ -229,6 +249,8 @@ fn prices<'a>(house: &'a House, size: Size, place: &Place, dice: Dice) -> Vec<(&
         .tiers
         .iter()
         .map(|(name, percent)| (name.as_str(), tender.amount(best_cents * i64::from(*percent) / 100)))
+        .zip(0..)
+        .map(|((name, price), tier)| (name, price, Bill { charges, discount: None }.all_in(tier, price)))
         .collect()
 }
 

@@ -11,7 +11,7 @@ use axum::response::Response;
 use minijinja::{Value, context};
 use model::EventId;
 use search::answer::EventAnswer;
-use search::document::{Credit, Status};
+use search::document::{Credit, Status, Tier};
 use search::request::{Availability, OnSale};
 use serde_json::{Value as Json, json};
 
@@ -25,8 +25,12 @@ pub(super) async fn concert(
     let answer = answer.ok_or_else(|| Problem::not_found("no-such-event", "There is no such event"))?;
     let event = &answer.event;
     let performers: Vec<&Credit> = performers(&answer).collect();
+    // What the map shows is what one ticket costs, everything in; the bill of several may differ by what an order bears once.
+    let tiers: Vec<Json> =
+        event.tiers.iter().map(|tier| json!({"tier": tier.tier, "name": tier.name, "price": tier.asked()})).collect();
     let facts = json!({
-        "event_id": event.event_id, "currency": event.currency, "tiers": event.tiers, "layout_hash": event.layout_hash,
+        "exact": event.tiers.iter().all(|tier| tier.all_in.is_none()),
+        "event_id": event.event_id, "currency": event.currency, "tiers": tiers, "layout_hash": event.layout_hash,
         "buyer_limit": event.buyer_limit, "hold_ttl_s": event.hold_ttl_s, "presale": answer.on_sale == OnSale::Presale,
     });
     let opens = matches!(answer.on_sale, OnSale::Now | OnSale::Presale);
@@ -139,7 +143,7 @@ fn offers(answer: &EventAnswer, address: &str) -> Json {
             _ => format!("{}.{:0digits$}", minor / scale, minor % scale),
         }
     };
-    let prices = event.tiers.iter().map(|tier| tier.price);
+    let prices = event.tiers.iter().map(Tier::asked);
     json!({
         "@type": "AggregateOffer",
         "url": address,

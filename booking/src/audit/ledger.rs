@@ -7,6 +7,7 @@ use crate::lane::fact::Fact;
 use crate::order::OrderState;
 use crate::reservation::HoldState;
 use jiff::Timestamp;
+use model::charge::Line;
 use model::{HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
 use std::collections::{BTreeMap, HashMap};
 
@@ -42,10 +43,17 @@ struct Hold {
     seats: Vec<SeatNo>,
     prices: Vec<i64>,
     code: Option<String>,
+    extras: Vec<Line>,
     first_expires_at: Timestamp,
     expires_at: Timestamp,
     extended: bool,
     state: HoldState,
+}
+
+impl Hold {
+    fn total(&self) -> i64 {
+        self.prices.iter().sum::<i64>() + self.extras.iter().map(|line| line.amount).sum::<i64>()
+    }
 }
 
 #[derive(Debug)]
@@ -75,7 +83,7 @@ impl Ledger {
     /// Takes in one fact of entry `seq`, which was written `at`.
     pub(crate) fn follow(&mut self, (seq, at): (i64, Timestamp), fact: &Fact) -> Result<(), Why> {
         match fact {
-            Fact::Held { hold, buyer, key, request, seats, prices, code, expires_at } => {
+            Fact::Held { hold, buyer, key, request, seats, prices, code, extras, expires_at } => {
                 let made = Hold {
                     buyer: *buyer,
                     seq,
@@ -84,6 +92,7 @@ impl Ledger {
                     seats: seats.clone(),
                     prices: prices.clone(),
                     code: code.clone(),
+                    extras: extras.clone(),
                     first_expires_at: *expires_at,
                     expires_at: *expires_at,
                     extended: false,
@@ -91,6 +100,10 @@ impl Ledger {
                 };
                 if seats.is_empty() || seats.len() != prices.len() {
                     return Err("a hold has seats, and each its price");
+                }
+                let adds_up = |line: &Line| line.unit * i64::from(line.quantity) == line.amount;
+                if !extras.iter().all(adds_up) || made.total() < 0 {
+                    return Err("a line is so many times its unit, and all of them no less than nothing");
                 }
                 if self.keys.insert((*buyer, key.clone()), *hold).is_some() {
                     return Err("the buyer's key has a hold already");
@@ -123,7 +136,7 @@ impl Ledger {
         match fact {
             Fact::Ordered { order, hold, buyer, total } => {
                 let of = self.live(*hold)?;
-                if of.buyer != *buyer || of.prices.iter().sum::<i64>() != *total {
+                if of.buyer != *buyer || of.total() != *total {
                     return Err("an order is its hold's buyer's and costs what the hold costs");
                 }
                 let new = Order { hold: *hold, buyer: *buyer, total: *total, state: OrderState::Pending };
@@ -352,7 +365,8 @@ impl Ledger {
                 ("seat_nos", text(&hold.seats)),
                 ("prices", text(&hold.prices)),
                 ("code", text(&hold.code)),
-                ("total", hold.prices.iter().sum::<i64>().to_string()),
+                ("extras", text(&hold.extras)),
+                ("total", hold.total().to_string()),
                 ("state", hold.state.as_str().to_owned()),
                 ("first_expires_at", hold.first_expires_at.to_string()),
                 ("expires_at", hold.expires_at.to_string()),

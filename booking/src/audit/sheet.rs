@@ -4,6 +4,7 @@ use super::Difference;
 use crate::failure::Failure;
 use crate::table::audit;
 use model::EventId;
+use model::charge::Line;
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -55,24 +56,7 @@ pub(super) fn text(value: impl Debug) -> String {
 
 /// What the tables hold, in the order of [`super::Ledger::sheets`].
 pub(super) async fn read(snapshot: &mut PgConnection, event: EventId) -> Result<[Sheet; 7], Failure> {
-    let mut holds = Sheet::new("hold");
-    for row in audit::holds(snapshot, event).await? {
-        let columns = vec![
-            ("user_id", row.user_id.to_string()),
-            ("seq", row.seq.to_string()),
-            ("idem_key", row.idem_key),
-            ("request_hash", text(row.request_hash)),
-            ("seat_nos", text(row.seat_nos)),
-            ("prices", text(row.prices)),
-            ("code", text(row.code)),
-            ("total", row.total.to_string()),
-            ("state", row.state),
-            ("first_expires_at", row.first_expires_at.to_jiff().to_string()),
-            ("expires_at", row.expires_at.to_jiff().to_string()),
-            ("extended", row.extended.to_string()),
-        ];
-        holds.add(&row.hold_id, columns);
-    }
+    let holds = holds(snapshot, event).await?;
     let mut claims = Sheet::new("claim");
     for row in audit::claims(snapshot, event).await? {
         let columns = vec![
@@ -123,4 +107,28 @@ pub(super) async fn read(snapshot: &mut PgConnection, event: EventId) -> Result<
         codes.add(&code, vec![("uses", uses.to_string()), ("seats", seats.to_string())]);
     }
     Ok([holds, claims, orders, payments, tickets, quotas, codes])
+}
+
+async fn holds(snapshot: &mut PgConnection, event: EventId) -> Result<Sheet, Failure> {
+    let mut holds = Sheet::new("hold");
+    for row in audit::holds(snapshot, event).await? {
+        let extras: Vec<Line> = row.extras.map_or(Ok(Vec::new()), serde_json::from_value).map_err(Failure::new)?;
+        let columns = vec![
+            ("user_id", row.user_id.to_string()),
+            ("seq", row.seq.to_string()),
+            ("idem_key", row.idem_key),
+            ("request_hash", text(row.request_hash)),
+            ("seat_nos", text(row.seat_nos)),
+            ("prices", text(row.prices)),
+            ("code", text(row.code)),
+            ("extras", text(extras)),
+            ("total", row.total.to_string()),
+            ("state", row.state),
+            ("first_expires_at", row.first_expires_at.to_jiff().to_string()),
+            ("expires_at", row.expires_at.to_jiff().to_string()),
+            ("extended", row.extended.to_string()),
+        ];
+        holds.add(&row.hold_id, columns);
+    }
+    Ok(holds)
 }

@@ -6,7 +6,9 @@ use crate::lane::house::House;
 use crate::order::{Order, Ticket};
 use crate::reservation::{HoldState, Reservation, ReservedSeat};
 use crate::table::{self, ticket::TicketRow};
+use model::charge::Line;
 use model::{EventId, OrderId, TicketId, UserId};
+use serde_json::Value;
 use sqlx::PgConnection;
 use std::sync::Arc;
 
@@ -23,8 +25,9 @@ impl Booking {
             holds.push(Reservation {
                 reserve_id: row.hold,
                 event_id: event,
-                total: row.prices.iter().sum(),
+                total: row.total,
                 seats: describe(&house, &row.seat_nos, &row.prices),
+                lines: lines(&house, (&row.seat_nos, &row.prices), row.extras)?,
                 currency: row.currency.parse().map_err(Failure::new)?,
                 expires_at: row.expires_at,
                 state: HoldState::Held,
@@ -62,6 +65,7 @@ impl Booking {
             refundable_until: row.refundable_until,
             created_at: row.created_at,
             seats: describe(&house, &row.seat_nos, &row.prices),
+            lines: lines(&house, (&row.seat_nos, &row.prices), row.extras)?,
             attempts,
             tickets,
             receipt: row.receipt,
@@ -113,4 +117,10 @@ impl Booking {
 
 fn describe(house: &House, seats: &[i32], prices: &[i64]) -> Vec<ReservedSeat> {
     seats.iter().zip(prices).map(|(seat, price)| house.describe(table::seat_no(*seat), *price)).collect()
+}
+
+fn lines(house: &House, (seats, prices): (&[i32], &[i64]), extras: Option<Value>) -> Result<Vec<Line>, Failure> {
+    let extras = extras.map_or(Ok(Vec::new()), serde_json::from_value).map_err(Failure::new)?;
+    let seats = seats.iter().zip(prices).map(|(seat, price)| (table::seat_no(*seat), *price));
+    Ok(house.lines(seats, extras))
 }

@@ -2,9 +2,10 @@
 
 use super::Booking;
 use crate::failure::Failure;
-use crate::sales::{Sales, SalesError, SoldTicket};
+use crate::sales::{Sales, SalesError, SoldLine, SoldTicket};
 use crate::table;
 use model::EventId;
+use model::charge::Line;
 use sqlx::Connection as _;
 
 impl Booking {
@@ -31,7 +32,13 @@ impl Booking {
                 is_used: row.state == "used",
             });
         }
+        let mut lines = Vec::new();
+        for row in table::orders::sold_extras(&mut read, event).await.map_err(Failure::from)? {
+            let extras: Vec<Line> = serde_json::from_value(row.extras).map_err(Failure::new)?;
+            let (day, is_back) = (row.day.to_jiff(), row.is_back);
+            lines.extend(extras.into_iter().map(|line| SoldLine { day, line, is_back }));
+        }
         read.rollback().await.map_err(Failure::from)?;
-        Ok(Sales::of(event, currency, tickets.into_iter()))
+        Ok(Sales::of(event, currency, tickets.into_iter(), lines.into_iter()))
     }
 }

@@ -5,7 +5,8 @@
 use super::{Hold, Lane, Refusal};
 use crate::reservation::{BadCode, Closed};
 use jiff::Timestamp;
-use model::UserId;
+use model::charge::Discount;
+use model::{TierNo, UserId};
 use std::collections::{HashMap, HashSet};
 
 /// Presales and codes of an event, as their rows had them when the lane was loaded.
@@ -34,6 +35,10 @@ pub(crate) struct Code {
     pub(crate) valid_until: Option<Timestamp>,
     pub(crate) uses_max: Option<u32>,
     pub(crate) seats_max: Option<u32>,
+    /// What it takes off.
+    pub(crate) discount: Option<Discount>,
+    /// It is for tickets of this tier.
+    pub(crate) tier: Option<TierNo>,
 }
 
 /// What of a code is taken.

@@ -4,6 +4,7 @@
 use crate::digest::Digest;
 use crate::order::RefundBy;
 use jiff::Timestamp;
+use model::charge::Line;
 use model::{HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,8 @@ pub(crate) enum Fact {
         prices: Vec<i64>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        extras: Vec<Line>,
         expires_at: Timestamp,
     },
     /// A hold got more time.

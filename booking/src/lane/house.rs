@@ -4,6 +4,7 @@
 
 use super::bits::Bits;
 use crate::reservation::ReservedSeat;
+use model::charge::{self, Line};
 use model::{LayoutHash, SeatNo, SeatPlan, TierNo};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -30,6 +31,7 @@ pub(crate) struct House {
     /// Seats of the longest row.
     pub(crate) widest: usize,
     labels: Vec<Box<str>>,
+    tier_names: Vec<Box<str>>,
 }
 
 /// One row, or one section of general admission.
@@ -58,6 +60,7 @@ impl House {
             accessible_rows: Vec::new(),
             widest: 0,
             labels: Vec::with_capacity(capacity),
+            tier_names: plan.tiers.iter().map(|name| name.as_str().into()).collect(),
         };
         for section in &plan.sections {
             house.sections.insert(section.name.clone(), house.rows.len()..house.rows.len() + section.rows.len());
@@ -102,6 +105,14 @@ impl House {
     /// The rows of a section.
     pub(crate) fn section(&self, name: &str) -> Option<Range<usize>> {
         self.sections.get(name).cloned()
+    }
+
+    /// What seats come to, line by line: the tickets', then the others.
+    pub(crate) fn lines(&self, seats: impl Iterator<Item = (SeatNo, i64)>, extras: Vec<Line>) -> Vec<Line> {
+        let tier = |seat: SeatNo| self.tiers.get(seat as usize).copied().unwrap_or_default();
+        let tickets: Vec<(TierNo, i64)> = seats.map(|(seat, price)| (tier(seat), price)).collect();
+        let name = |tier: TierNo| self.tier_names.get(usize::from(tier)).map(ToString::to_string).unwrap_or_default();
+        charge::ticket_lines(&tickets, name).into_iter().chain(extras).collect()
     }
 
     /// What a buyer reads of a seat; an empty label for a number off the plan.

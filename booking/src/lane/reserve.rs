@@ -2,9 +2,10 @@
 
 use super::best::{Accessible, Want, best_available};
 use super::bits::Bits;
-use super::{Hold, Lane, Moment, Refusal};
-use crate::reservation::{Ask, BestAvailable, HoldState};
+use super::{Hold, Lane, Moment, Refusal, Terms};
+use crate::reservation::{Ask, BadCode, BestAvailable, HoldState};
 use jiff::Timestamp;
+use model::charge::{Bill, Line};
 use model::{HoldId, SEATS_MAX, SeatNo, TierNo, UserId};
 use std::sync::Arc;
 
@@ -30,18 +31,37 @@ impl Lane {
             Ask::Best(want) => self.best(buyer, want)?,
         };
         seats.sort_unstable();
-        let prices = seats.iter().map(|seat| self.price(*seat).unwrap_or_default()).collect();
+        let prices: Vec<i64> = seats.iter().map(|seat| self.price(*seat).unwrap_or_default()).collect();
+        let extras = self.extras(&seats, &prices, code)?;
         Ok(Hold {
             id: HoldId((moment.mint)()),
             buyer,
             seats,
             prices,
             code: code.map(str::to_owned),
+            extras,
             expires_at: self.expiry_from(moment.now),
             extended: false,
             state: HoldState::Held,
             basis: Arc::clone(self.basis()),
         })
+    }
+
+    /// What these seats come to beside their prices, with the code.
+    fn extras(&self, seats: &[SeatNo], prices: &[i64], code: Option<&str>) -> Result<Vec<Line>, Refusal> {
+        let Terms { charges, access, .. } = self.terms();
+        let known = code.and_then(|code| Some((code, access.codes.get(code)?)));
+        let discount = known.and_then(|(code, known)| Some((code, known.discount?, known.tier)));
+        let only = known.and_then(|(_, known)| known.tier);
+        if charges.is_empty() && discount.is_none() && only.is_none() {
+            return Ok(Vec::new());
+        }
+        let tiers = seats.iter().map(|seat| self.house().tiers.get(*seat as usize).copied().unwrap_or_default());
+        let tickets: Vec<(TierNo, i64)> = tiers.zip(prices.iter().copied()).collect();
+        if let Some(tier) = only.filter(|only| tickets.iter().all(|(tier, _)| tier != only)) {
+            return Err(Refusal::Code(BadCode::OtherTier { tier }));
+        }
+        Ok(Bill { charges, discount }.extras(&tickets))
     }
 
     fn named(&self, buyer: UserId, seats: &[SeatNo]) -> Result<Vec<SeatNo>, Refusal> {

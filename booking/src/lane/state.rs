@@ -12,7 +12,8 @@ use crate::order::OrderState;
 use crate::reservation::{BestAvailable, HoldState};
 use crate::seats::SeatState;
 use jiff::Timestamp;
-use model::{HoldId, OrderId, PaymentId, SeatNo, UserId};
+use model::charge::Bill;
+use model::{HoldId, OrderId, PaymentId, SeatNo, TierNo, UserId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub(crate) struct Lane {
     house: Arc<House>,
     terms: Terms,
     basis: Arc<Basis>,
+    /// What one ticket of a tier costs, everything in.
+    all_in: HashMap<TierNo, i64>,
     /// Whose each seat is.
     seats: Vec<SeatState>,
     free: Bits,
@@ -55,9 +58,12 @@ impl Lane {
     pub(crate) fn new(house: Arc<House>, terms: Terms) -> Self {
         let capacity = house.capacity();
         let basis = Arc::new(Basis { layout: house.layout.clone(), currency: terms.currency });
+        let bill = Bill { charges: &terms.charges, discount: None };
+        let all_in = terms.prices.iter().map(|(tier, price)| (*tier, bill.all_in(*tier, *price))).collect();
         let mut lane = Self {
             terms,
             basis,
+            all_in,
             seats: vec![SeatState::Closed; capacity],
             free: Bits::new(capacity),
             runs: Vec::new(),
@@ -127,13 +133,14 @@ impl Lane {
     /// Takes a decision into the state.
     pub(crate) fn apply(&mut self, fact: &Fact) {
         match fact {
-            Fact::Held { hold, buyer, seats, prices, code, expires_at, .. } => {
+            Fact::Held { hold, buyer, seats, prices, code, extras, expires_at, .. } => {
                 let hold = Hold {
                     id: *hold,
                     buyer: *buyer,
                     seats: seats.clone(),
                     prices: prices.clone(),
                     code: code.clone(),
+                    extras: extras.clone(),
                     expires_at: *expires_at,
                     extended: false,
                     state: HoldState::Held,
@@ -407,10 +414,10 @@ impl Lane {
         self.seats.iter().filter(|seat| **seat != SeatState::Closed).count()
     }
 
-    /// The lowest price among the free seats.
+    /// The lowest price among the free seats, everything in.
     pub(crate) fn price_min(&self) -> Option<i64> {
         let left = |tier: u16| self.tier_free.get(usize::from(tier)).is_some_and(|free| *free > 0);
-        self.terms.prices.iter().filter(|(tier, _)| left(**tier)).map(|(_, price)| *price).min()
+        self.all_in.iter().filter(|(tier, _)| left(**tier)).map(|(_, price)| *price).min()
     }
 
     pub(super) fn is_hopeless(&self, ask: &BestAvailable) -> bool {

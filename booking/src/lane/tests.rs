@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::order::{OrderState, Report};
 use crate::reservation::{Ask, BestAvailable, Closed};
 use jiff::{SignedDuration, Timestamp};
+use model::charge::{Charge, Discount, Reckoning};
 use model::{Row, Seat, SeatNo, SeatPlan, Section, UserId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -63,8 +64,9 @@ pub(crate) fn at(second: i64) -> Timestamp {
 pub(crate) const CODE: &str = "SIX";
 
 /// On sale from second 0 to 10,000, holds of 100 s, four seats a buyer, tier 0 at 50, tier 1 at 30, tier 2 closed.
-/// Its code is good for six purchases and nine seats.
+/// Its code is good for six purchases and nine seats, and takes a third off. A fee of 5 a ticket, a tenth of tax.
 pub(crate) fn terms() -> Terms {
+    let discount = Some(Discount::Share { basis_points: 3_333 });
     Terms {
         slot: 1,
         opens_at: at(0),
@@ -75,11 +77,15 @@ pub(crate) fn terms() -> Terms {
         refundable_until: Some(at(5_000)),
         currency: "USD".parse().unwrap(),
         prices: HashMap::from([(0, 50), (1, 30)]),
+        charges: vec![
+            Charge { label: "Fee".into(), how: Reckoning::FeePerTicket { amount: 5 } },
+            Charge { label: "Tax".into(), how: Reckoning::TaxAdded { basis_points: 1_000 } },
+        ],
         access: Access {
             presales: Vec::new(),
             codes: HashMap::from([(
                 CODE.to_owned(),
-                Code { uses_max: Some(6), seats_max: Some(9), ..Code::default() },
+                Code { uses_max: Some(6), seats_max: Some(9), discount, ..Code::default() },
             )]),
         },
     }

@@ -1,8 +1,10 @@
-//! Who may buy early and with which codes, read with a lane: presales, the members of their groups, codes and what of them is taken.
+//! Who may buy early, with which codes and what is added to the bill, read with a lane: presales, the members of their groups, codes and
+//! what of them is taken, charges.
 
-use super::loaded::{LoadError, Source};
+use super::loaded::{LoadError, Source, unreadable};
 use crate::lane::access::{Access, Code, Presale, Used};
-use model::UserId;
+use model::charge::{Charge, Discount, Reckoning};
+use model::{TierNo, UserId};
 use std::collections::{HashMap, HashSet};
 use tokio_postgres::Row;
 
@@ -39,7 +41,27 @@ fn terms(row: &Row) -> Result<Code, LoadError> {
         valid_until: row.try_get(3)?,
         uses_max: bound(4)?,
         seats_max: bound(5)?,
+        discount: discount(row.try_get(8)?, row.try_get(9)?),
+        tier: row.try_get::<_, Option<i16>>(10)?.map(|tier| TierNo::try_from(tier).unwrap_or_default()),
     })
+}
+
+fn discount(basis_points: Option<i32>, amount: Option<i64>) -> Option<Discount> {
+    let share = basis_points.map(|share| Discount::Share { basis_points: share.unsigned_abs() });
+    share.or(amount.map(|amount| Discount::Amount { amount }))
+}
+
+/// What is added to an event's prices, and what they include.
+pub(super) async fn charges(source: &Source<'_>) -> Result<Vec<Charge>, LoadError> {
+    let (client, statements) = (&source.connection.client, &source.connection.statements);
+    let mut charges = Vec::new();
+    for row in client.query(&statements.event_charges, &[&source.event.0]).await? {
+        let (how, amount): (&str, Option<i64>) = (row.try_get(1)?, row.try_get(2)?);
+        let share = row.try_get::<_, Option<i32>>(3)?.map(i32::unsigned_abs);
+        let how = Reckoning::parse(how, amount, share).ok_or_else(|| unreadable("event_charge.how"))?;
+        charges.push(Charge { label: row.try_get(0)?, how });
+    }
+    Ok(charges)
 }
 
 fn used(row: &Row) -> Result<Used, LoadError> {

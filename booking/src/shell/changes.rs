@@ -8,6 +8,7 @@ use crate::lane::fact::Fact;
 use crate::order::{EffectTopic, OrderState, RefundBy};
 use crate::reservation::HoldState;
 use jiff::Timestamp;
+use model::charge::Line;
 use model::{HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +39,7 @@ pub(super) struct NewHold {
     pub(super) seats: Vec<SeatNo>,
     pub(super) prices: Vec<i64>,
     pub(super) code: Option<String>,
+    pub(super) extras: Vec<Line>,
     pub(super) first_expires_at: Timestamp,
     pub(super) change: HoldChange,
 }
@@ -166,7 +168,7 @@ impl Changes {
 
     fn note(&mut self, fact: &Fact) {
         match fact {
-            Fact::Held { hold, buyer, key, request, seats, prices, code, expires_at } => {
+            Fact::Held { hold, buyer, key, request, seats, prices, code, extras, expires_at } => {
                 let new = NewHold {
                     buyer: *buyer,
                     key: key.clone(),
@@ -174,6 +176,7 @@ impl Changes {
                     seats: seats.clone(),
                     prices: prices.clone(),
                     code: code.clone(),
+                    extras: extras.clone(),
                     first_expires_at: *expires_at,
                     change: HoldChange::default(),
                 };
@@ -368,6 +371,7 @@ mod tests {
                 seats: vec![3],
                 prices: vec![5],
                 code: None,
+                extras: Vec::new(),
                 expires_at: Timestamp::UNIX_EPOCH,
             },
         ];

@@ -16,6 +16,7 @@ use crate::order::OrderState;
 use crate::plans::Plans;
 use crate::reservation::{HoldState, Receipt};
 use futures::future::try_join_all;
+use model::charge::Line;
 use model::{EventId, HoldId, OrderId, PaymentId, SeatNo, TierNo, UserId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -168,6 +169,7 @@ impl Source<'_> {
             refundable_until: row.try_get(9)?,
             currency: row.try_get::<_, &str>(3)?.parse().map_err(Failure::new)?,
             prices,
+            charges: access::charges(self).await?,
             access: Access::default(),
         };
         Ok((house, terms))
@@ -246,11 +248,17 @@ fn hold(row: &Row, now: &Arc<Basis>) -> Result<Hold, LoadError> {
         seats: row.try_get::<_, Vec<i32>>("seat_nos")?.into_iter().map(seat_no).collect(),
         prices: row.try_get("prices")?,
         code: row.try_get("code")?,
+        extras: extras(row)?,
         expires_at: row.try_get("expires_at")?,
         extended: row.try_get("extended")?,
         state: HoldState::parse(row.try_get("state")?).ok_or_else(|| unreadable("hold.state"))?,
         basis: basis(row, now)?,
     })
+}
+
+fn extras(row: &Row) -> Result<Vec<Line>, LoadError> {
+    let json: Option<&str> = row.try_get("extras")?;
+    json.map_or(Ok(Vec::new()), |json| serde_json::from_str(json).map_err(|_| unreadable("hold.extras")))
 }
 
 /// What a hold was made under; most often what its event sells under now.
@@ -272,6 +280,7 @@ fn reserved(row: &Row, now: &Arc<Basis>) -> Result<Recalled, LoadError> {
         seats: row.try_get::<_, Vec<i32>>("seat_nos")?.into_iter().map(seat_no).collect(),
         prices: row.try_get("prices")?,
         code: row.try_get("code")?,
+        extras: extras(row)?,
         expires_at: row.try_get("first_expires_at")?,
         extended: false,
         state: HoldState::Held,
@@ -302,6 +311,6 @@ fn seat_no(number: i32) -> SeatNo {
 #[error("{0} holds an unknown value")]
 struct Unreadable(&'static str);
 
-fn unreadable(column: &'static str) -> LoadError {
+pub(super) fn unreadable(column: &'static str) -> LoadError {
     LoadError::Failed(Failure::new(Unreadable(column)))
 }

@@ -1,8 +1,8 @@
 //! Rows as columns: what a statement's arrays are made of, and how the lane's words are spelt in the tables.
 
 use super::changes::{ClaimChange, NewHold};
-use crate::lane::Basis;
 use crate::lane::house::House;
+use crate::lane::{Basis, total};
 use crate::reservation::HoldState;
 use jiff::Timestamp;
 use model::{HoldId, SeatNo};
@@ -28,10 +28,12 @@ pub(super) struct HoldRows {
     first_expires: Vec<Timestamp>,
     extended: Vec<Option<Timestamp>>,
     codes: Vec<Option<String>>,
+    /// JSON.
+    extras: Vec<Option<String>>,
 }
 
 impl HoldRows {
-    pub(super) fn of(holds: &BTreeMap<HoldId, NewHold>) -> Self {
+    pub(super) fn of(holds: &BTreeMap<HoldId, NewHold>) -> Result<Self, serde_json::Error> {
         let mut rows = Self::default();
         for (hold, new) in holds {
             rows.ids.push(hold.0);
@@ -40,13 +42,15 @@ impl HoldRows {
             rows.requests.push(new.request.0.to_vec());
             rows.seats.push(array_text(&new.seats));
             rows.prices.push(array_text(&new.prices));
-            rows.totals.push(new.prices.iter().sum());
+            rows.totals.push(total(&new.prices, &new.extras));
             rows.states.push(new.change.state.unwrap_or(HoldState::Held).as_str());
             rows.first_expires.push(new.first_expires_at);
             rows.extended.push(new.change.extended_to);
             rows.codes.push(new.code.clone());
+            let extras = (!new.extras.is_empty()).then(|| serde_json::to_string(&new.extras));
+            rows.extras.push(extras.transpose()?);
         }
-        rows
+        Ok(rows)
     }
 
     pub(super) fn parameters(self, seq: i64, basis: &Basis) -> Parameters {
@@ -65,6 +69,7 @@ impl HoldRows {
             Box::new(basis.layout.clone()),
             Box::new(basis.currency.to_string()),
             Box::new(self.codes),
+            Box::new(self.extras),
         ]
     }
 }

@@ -27,13 +27,13 @@ statements! {
         where event_id = $1 and epoch = $2 and seq = $4::bigint - 1 and terms = $3 returning clock_timestamp()";
     log: "insert into lane_log (event_id, seq, epoch, payload, prev_hash, hash) values ($1, $2, $3, $4, $5, $6)";
     hold_insert: "insert into hold (event_id, hold_id, user_id, seq, idem_key, request_hash, seat_nos, prices, total, state,
-            first_expires_at, expires_at, extended, layout_hash, currency, code)
+            first_expires_at, expires_at, extended, layout_hash, currency, code, extras)
         select $1, u.hold_id, u.user_id, $2, u.idem_key, u.request_hash, u.seat_nos::integer[], u.prices::bigint[], u.total,
             u.state, u.first_expires_at, coalesce(u.extended_to, u.first_expires_at), u.extended_to is not null, $13, $14,
-            u.code
+            u.code, u.extras::jsonb
         from unnest($3::uuid[], $4::uuid[], $5::text[], $6::bytea[], $7::text[], $8::text[], $9::bigint[], $10::text[],
-            $11::timestamptz[], $12::timestamptz[], $15::text[])
-            as u (hold_id, user_id, idem_key, request_hash, seat_nos, prices, total, state, first_expires_at, extended_to, code)";
+            $11::timestamptz[], $12::timestamptz[], $15::text[], $16::text[])
+            as u (hold_id, user_id, idem_key, request_hash, seat_nos, prices, total, state, first_expires_at, extended_to, code, extras)";
     hold_update: "update hold h set state = coalesce(u.state, h.state), expires_at = coalesce(u.extended_to, h.expires_at),
             extended = h.extended or u.extended_to is not null
         from unnest($2::uuid[], $3::text[], $4::timestamptz[]) as u (hold_id, state, extended_to)
@@ -116,22 +116,24 @@ statements! {
     presale_members: "select p.position, m.user_id from event e join event_presale p using (event_id)
             join presale_group using (event_id, position) join group_member m using (group_id)
         where e.event_id = $1 and e.sale_opens_at > clock_timestamp() and p.closes_at > clock_timestamp()";
-    sale_codes: "select code, presale, valid_from, valid_until, uses_max, seats_max, uses, seats from sale_code where event_id = $1";
+    event_charges: "select label, how, amount, basis_points from event_charge where event_id = $1 order by position";
+    sale_codes: "select code, presale, valid_from, valid_until, uses_max, seats_max, uses, seats, off_basis_points, off_amount, tier
+        from sale_code where event_id = $1";
     layout_plan: "select plan from layout where layout_hash = $1";
-    hold_live: "select hold_id, user_id, seat_nos, prices, code, expires_at, extended, state, layout_hash, currency from hold
+    hold_live: "select hold_id, user_id, seat_nos, prices, code, extras::text, expires_at, extended, state, layout_hash, currency from hold
         where event_id = $1 and state = 'held' order by hold_id";
-    hold_recent: "select h.user_id, h.idem_key, h.request_hash, h.hold_id, h.seat_nos, h.prices, h.code, h.first_expires_at,
+    hold_recent: "select h.user_id, h.idem_key, h.request_hash, h.hold_id, h.seat_nos, h.prices, h.code, h.extras::text, h.first_expires_at,
             h.layout_hash, h.currency, h.seq, g.hash
         from hold h join lane_log g on g.event_id = h.event_id and g.seq = h.seq
         where h.event_id = $1 and h.created_at > clock_timestamp() - interval '24 hours' order by h.created_at desc limit $2";
-    hold_by_key: "select h.user_id, h.idem_key, h.request_hash, h.hold_id, h.seat_nos, h.prices, h.code, h.first_expires_at,
+    hold_by_key: "select h.user_id, h.idem_key, h.request_hash, h.hold_id, h.seat_nos, h.prices, h.code, h.extras::text, h.first_expires_at,
             h.layout_hash, h.currency, h.seq, g.hash
         from hold h join unnest($2::uuid[], $3::text[]) as u (user_id, idem_key) on h.user_id = u.user_id and h.idem_key = u.idem_key
         join lane_log g on g.event_id = h.event_id and g.seq = h.seq
         where h.event_id = $1";
     claim_sold: "select seat_no from claim where event_id = $1 and kind = 1";
     quota_all: "select user_id, seats from buyer_quota where event_id = $1 and seats > 0";
-    order_find: "select o.order_id, o.state as order_state, h.hold_id, h.user_id, h.seat_nos, h.prices, h.code, h.expires_at, h.extended,
+    order_find: "select o.order_id, o.state as order_state, h.hold_id, h.user_id, h.seat_nos, h.prices, h.code, h.extras::text, h.expires_at, h.extended,
             h.state, h.layout_hash, h.currency
         from orders o join hold h on h.event_id = o.event_id and h.hold_id = o.hold_id
         where o.event_id = $1 and (o.order_id = any($2) or o.hold_id = any($3))";

@@ -61,7 +61,7 @@ pub(super) async fn write(
         let begin = connection.client.batch_execute("begin").boxed();
         let advance = advance(&batch, place, &next);
         batch.log(place, &next, &payload);
-        batch.holds(&changes, lane, next.seq);
+        batch.holds(&changes, lane, next.seq)?;
         batch.orders(&changes, lane);
         batch.undo(&changes);
         batch.claims(&changes, lane, next.seq);
@@ -139,7 +139,7 @@ impl<'a> Batch<'a> {
         self.push(statement, 1, parameters);
     }
 
-    fn holds(&mut self, changes: &Changes, lane: &Lane, seq: i64) {
+    fn holds(&mut self, changes: &Changes, lane: &Lane, seq: i64) -> Result<(), serde_json::Error> {
         let statements = &self.connection.statements;
         let ids: Vec<Uuid> = changes.holds.keys().map(|hold| hold.0).collect();
         let states: Vec<Option<&'static str>> =
@@ -148,13 +148,14 @@ impl<'a> Batch<'a> {
         self.push(&statements.hold_update, ids.len(), vec![Box::new(ids), Box::new(states), Box::new(extended)]);
         // After those that end: what they had of a code can be had again.
         let count = changes.holds_new.len();
-        self.push(&statements.hold_insert, count, HoldRows::of(&changes.holds_new).parameters(seq, lane.basis()));
+        self.push(&statements.hold_insert, count, HoldRows::of(&changes.holds_new)?.parameters(seq, lane.basis()));
         let extended: (Vec<Uuid>, Vec<Timestamp>) =
             changes.holds.iter().filter_map(|(hold, change)| Some((hold.0, change.extended_to?))).unzip();
         if !extended.0.is_empty() {
             let parameters: Parameters = vec![Box::new(extended.0), Box::new(extended.1)];
             self.push_uncounted(&statements.order_expiry, None, parameters);
         }
+        Ok(())
     }
 
     fn orders(&mut self, changes: &Changes, lane: &Lane) {

@@ -5,6 +5,7 @@ use crate::digest::Digest;
 use crate::failure::Failure;
 use jiff::Timestamp;
 use model::EventId;
+use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -55,6 +56,7 @@ pub(crate) struct HoldRow {
     pub(crate) seat_nos: Vec<i32>,
     pub(crate) prices: Vec<i64>,
     pub(crate) code: Option<String>,
+    pub(crate) extras: Option<Value>,
     pub(crate) total: i64,
     pub(crate) state: String,
     pub(crate) first_expires_at: jiff_sqlx::Timestamp,
@@ -66,7 +68,7 @@ pub(crate) struct HoldRow {
 pub(crate) async fn holds(connection: &mut PgConnection, event: EventId) -> sqlx::Result<Vec<HoldRow>> {
     sqlx::query_as!(
         HoldRow,
-        "select hold_id, user_id, seq, idem_key, request_hash, seat_nos, prices, code, total, state, first_expires_at, expires_at,
+        "select hold_id, user_id, seq, idem_key, request_hash, seat_nos, prices, code, extras, total, state, first_expires_at, expires_at,
             extended
         from hold where event_id = $1",
         event.0

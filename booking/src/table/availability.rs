@@ -68,8 +68,11 @@ pub(crate) async fn restate(connection: &mut PgConnection, event: EventId, now: 
     Ok(())
 }
 
-/// The tiers for sale and what they cost.
+/// The tiers for sale and what one ticket of them costs, everything in.
 pub(crate) async fn prices(connection: &mut PgConnection, event: EventId) -> sqlx::Result<Vec<(i16, i64)>> {
-    let rows = sqlx::query!("select tier, price from event_tier where event_id = $1", event.0);
+    let rows = sqlx::query!(
+        r#"select tier, coalesce(all_in, price) as "price!" from event_tier where event_id = $1"#,
+        event.0
+    );
     Ok(rows.fetch_all(connection).await?.into_iter().map(|row| (row.tier, row.price)).collect())
 }

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::reservation::Receipt;
 use jiff::Timestamp;
 use model::{EventId, HoldId, UserId};
+use serde_json::Value;
 use sqlx::PgConnection;
 
 /// A live hold with what describes its seats.
@@ -13,6 +14,8 @@ pub(crate) struct HoldRow {
     pub(crate) hold: HoldId,
     pub(crate) seat_nos: Vec<i32>,
     pub(crate) prices: Vec<i64>,
+    pub(crate) extras: Option<Value>,
+    pub(crate) total: i64,
     pub(crate) expires_at: Timestamp,
     pub(crate) layout_hash: String,
     pub(crate) currency: String,
@@ -26,7 +29,7 @@ pub(crate) async fn live(
     event: EventId,
 ) -> Result<Vec<HoldRow>, Failure> {
     let rows = sqlx::query!(
-        "select h.hold_id, h.seat_nos, h.prices, h.expires_at, h.layout_hash, h.currency, g.seq, g.hash
+        "select h.hold_id, h.seat_nos, h.prices, h.extras, h.total, h.expires_at, h.layout_hash, h.currency, g.seq, g.hash
         from hold h join lane_log g using (event_id, seq)
         where h.event_id = $1 and h.user_id = $2 and h.state = 'held' and h.expires_at > clock_timestamp()
         order by h.hold_id",
@@ -40,6 +43,8 @@ pub(crate) async fn live(
             hold: HoldId(row.hold_id),
             seat_nos: row.seat_nos,
             prices: row.prices,
+            extras: row.extras,
+            total: row.total,
             expires_at: row.expires_at.to_jiff(),
             layout_hash: row.layout_hash,
             currency: row.currency,

@@ -6,6 +6,7 @@ use crate::order::OrderState;
 use crate::reservation::Receipt;
 use jiff::Timestamp;
 use model::{Currency, EventId, HoldId, OrderId, UserId};
+use serde_json::Value;
 use sqlx::PgConnection;
 
 /// An order with what describes its seats.
@@ -22,6 +23,7 @@ pub(crate) struct OrderRow {
     pub(crate) created_at: Timestamp,
     pub(crate) seat_nos: Vec<i32>,
     pub(crate) prices: Vec<i64>,
+    pub(crate) extras: Option<Value>,
     pub(crate) layout_hash: String,
     pub(crate) receipt: Receipt,
 }
@@ -30,7 +32,7 @@ pub(crate) struct OrderRow {
 pub(crate) async fn by_id(connection: &mut PgConnection, order: OrderId) -> Result<Option<OrderRow>, Failure> {
     let row = sqlx::query!(
         "select o.event_id, o.hold_id, o.user_id, o.state, o.total, o.currency, o.expires_at, o.created_at,
-            h.seat_nos, h.prices, h.layout_hash, e.refundable_until, g.seq, g.hash
+            h.seat_nos, h.prices, h.extras, h.layout_hash, e.refundable_until, g.seq, g.hash
         from orders o join hold h using (event_id, hold_id) join lane_log g using (event_id, seq) join event e using (event_id)
         where o.order_id = $1",
         order.0
@@ -50,6 +52,7 @@ pub(crate) async fn by_id(connection: &mut PgConnection, order: OrderId) -> Resu
         created_at: row.created_at.to_jiff(),
         seat_nos: row.seat_nos,
         prices: row.prices,
+        extras: row.extras,
         layout_hash: row.layout_hash,
         receipt: receipt(row.seq, row.hash)?,
     }))
@@ -65,4 +68,27 @@ pub(crate) async fn of_cancelled(connection: &mut PgConnection, limit: i64) -> s
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(|row| (EventId(row.event_id), OrderId(row.order_id))).collect())
+}
+
+/// A sold order as a report sees it, if it came to more or less than its tickets' prices.
+#[derive(Debug)]
+pub(crate) struct ExtrasRow {
+    pub(crate) day: jiff_sqlx::Date,
+    pub(crate) extras: Value,
+    pub(crate) is_back: bool,
+}
+
+/// What an event's sold orders came to beside their tickets' prices: when in its venue's zone, and whether it went back.
+pub(crate) async fn sold_extras(connection: &mut PgConnection, event: EventId) -> sqlx::Result<Vec<ExtrasRow>> {
+    sqlx::query_as!(
+        ExtrasRow,
+        r#"select (t.created_at at time zone v.timezone)::date as "day!: jiff_sqlx::Date", h.extras as "extras!",
+            o.state in ('refunding', 'refunded') as "is_back!"
+        from orders o join hold h using (event_id, hold_id) join event e using (event_id) join venue v using (venue_id),
+            lateral (select min(created_at) as created_at from ticket t where t.event_id = o.event_id and t.order_id = o.order_id) t
+        where o.event_id = $1 and h.extras is not null and t.created_at is not null"#,
+        event.0
+    )
+    .fetch_all(connection)
+    .await
 }

@@ -6,6 +6,7 @@ mod after_sale;
 mod audit;
 mod bad_database;
 mod bad_input;
+mod bills;
 mod booking_core;
 mod browser;
 mod catalog_input;

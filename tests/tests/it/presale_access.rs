@@ -89,12 +89,12 @@ async fn a_presale_is_for_members_and_for_whoever_has_its_code() {
 }
 
 /// A core with a presale that is open now, and the code.
-async fn presale(seats: u32, code: &str) -> Core {
+async fn presale(seats: u32, terms: &str) -> Core {
     let core = Core::of(Listing::new("An evening", seats)).await;
     let sql = format!(
         "update event set sale_opens_at = now() + interval '1 hour';
          insert into event_presale select event_id, 0, 'Friends', now() - interval '1 hour', now() + interval '1 hour' from event;
-         insert into sale_code (event_id, code, presale, uses_max, seats_max) select event_id, {code} from event"
+         insert into sale_code (event_id, code, presale, uses_max, seats_max) select event_id, {terms} from event"
     );
     core.database.connect().await.batch_execute(&sql).await.unwrap();
     core

@@ -20,8 +20,8 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let core = Core::new().await;
-        let code = "insert into sale_code (event_id, code, uses_max, seats_max) values ($1, 'ONCE', 1, 1)";
-        core.database.connect().await.execute(code, &[&core.event().0]).await.unwrap();
+        let once = "insert into sale_code (event_id, code, uses_max, seats_max) values ($1, 'ONCE', 1, 2)";
+        core.database.connect().await.execute(once, &[&core.event().0]).await.unwrap();
         let (owner, other) = (core.buyer().await, core.buyer().await);
         let sold = bought(&core, owner, &[0, 1], "sold").await.unwrap();
         core.booking.payment_reported("sandbox", "sold", Report::Authorized).await.unwrap();

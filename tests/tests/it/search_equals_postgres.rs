@@ -35,7 +35,7 @@ const ROWS: &str = r#"
                 (select string_agg(w #>> '{}', ' ') from jsonb_path_query(e.works, '$.** ? (@.type() == "string")') w))),
                 '[^[:alnum:]]+') as words
         from event e join venue v using (venue_id) left join availability a using (event_id)
-            left join lateral (select min(price) as price from event_tier t where t.event_id = e.event_id) t on true"#;
+            left join lateral (select min(coalesce(all_in, price)) as price from event_tier t where t.event_id = e.event_id) t on true"#;
 
 /// A third of the events partly or wholly sold.
 const SALES: &str = "

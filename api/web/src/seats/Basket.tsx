@@ -1,5 +1,6 @@
-// The seats chosen or held, one a line, with their sum.
+// The seats chosen or held, one a line, with what is added to them and their sum.
 import { money } from '../money';
+import type { Reservation } from './booking';
 import { SeatMark } from './Marks';
 
 export interface Line {
@@ -14,11 +15,16 @@ export interface Line {
 interface Props {
   lines: Line[];
   currency: string;
+  /** The prices are all there is to pay. */
+  exact: boolean;
+  /** What is held, as the server reckons it. */
+  bill?: Reservation;
   remove?: (seat: number) => void;
 }
 
-export function Basket({ lines, currency, remove }: Props) {
-  const total = lines.reduce((sum, { price }) => sum + price, 0);
+export function Basket({ lines, currency, exact, bill, remove }: Props) {
+  const total = bill?.total ?? lines.reduce((sum, { price }) => sum + price, 0);
+  const extras = bill?.lines.filter(({ kind }) => kind !== 'ticket') ?? [];
   return (
     <div>
       <ul class="basket">
@@ -40,8 +46,22 @@ export function Basket({ lines, currency, remove }: Props) {
           </li>
         ))}
       </ul>
+      {extras.length > 0 && (
+        <ul class="bill">
+          {extras.map(({ kind, label, quantity, unit, amount, included }) => (
+            <li key={`${kind} ${label} ${unit}`}>
+              <span>
+                {label}
+                {quantity > 1 && ` × ${quantity}`}
+                {included !== undefined && ' (included)'}
+              </span>
+              <span class="figures">{money(included ?? amount, currency)}</span>
+            </li>
+          ))}
+        </ul>
+      )}
       <p class="sum">
-        <span>Total</span>
+        <span>{exact ? 'Total' : 'About, with all fees'}</span>
         <strong class="figures">{money(total, currency)}</strong>
       </p>
     </div>

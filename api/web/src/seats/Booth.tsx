@@ -25,6 +25,8 @@ export interface EventFacts {
   layout_hash: string;
   buyer_limit: number;
   hold_ttl_s: number;
+  /** Prices are all there is to pay: no fee or tax is added to an order. */
+  exact: boolean;
   /** Only members and those who have a code may buy yet. */
   presale: boolean;
 }
@@ -144,6 +146,7 @@ function Open({ facts, plan, states }: { facts: EventFacts; plan: Plan; states: 
             lines={[...mine].map(line)}
             held={held}
             currency={currency}
+            exact={facts.exact}
             lifetimeS={facts.hold_ttl_s}
             busy={purchase.busy}
             signedIn={signedIn()}

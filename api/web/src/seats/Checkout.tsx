@@ -7,6 +7,7 @@ interface Props {
   lines: Line[];
   held: Reservation | undefined;
   currency: string;
+  exact: boolean;
   lifetimeS: number;
   busy: 'holding' | 'paying' | 'other' | undefined;
   signedIn: boolean;
@@ -31,7 +32,7 @@ export function Checkout(props: Props) {
   }
   return (
     <>
-      <Basket lines={lines} currency={currency} remove={remove} />
+      <Basket lines={lines} currency={currency} exact={props.exact} remove={remove} />
       <button class="button wide" id="hold" type="button" disabled={busy !== undefined} onClick={props.hold}>
         {busy === 'holding'
           ? 'Holding your seats…'
@@ -62,7 +63,7 @@ function Held({
   return (
     <>
       <Clock expiresAt={held.expires_at} lifetimeS={lifetimeS} over={over} />
-      <Basket lines={lines} currency={currency} />
+      <Basket lines={lines} currency={currency} exact bill={held} />
       <button class="button wide" id="pay" type="button" disabled={busy !== undefined} onClick={pay}>
         {busy === 'paying' ? 'Opening the payment page…' : 'Go to payment'}
       </button>

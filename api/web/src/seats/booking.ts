@@ -10,10 +10,21 @@ export interface HeldSeat {
   price: number;
 }
 
+/** A line of what a reservation comes to. */
+export interface BillLine {
+  kind: 'ticket' | 'discount' | 'fee' | 'tax';
+  label: string;
+  quantity: number;
+  unit: number;
+  amount: number;
+  included?: number;
+}
+
 export interface Reservation {
   reserve_id: string;
   event_id: string;
   seats: HeldSeat[];
+  lines: BillLine[];
   total: number;
   currency: string;
   expires_at: string;
@@ -69,6 +80,7 @@ const codeSentences: Record<string, string> = {
   'not-yet': 'This code is not good yet.',
   over: 'The time of this code is over.',
   'used-up': 'This code was used as often as it may be.',
+  'other-tier': 'This code is for seats at another price.',
   'too-many-seats': 'This code is not good for that many seats.',
 };
 

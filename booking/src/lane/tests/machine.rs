@@ -88,6 +88,7 @@ struct Books {
     seats: HashMap<SeatNo, (HoldId, bool)>,
     holds: HashMap<HoldId, (UserId, Vec<SeatNo>)>,
     captures: HashMap<OrderId, usize>,
+    bills: HashMap<HoldId, i64>,
     /// Holds with the code that live or were sold.
     coded: HashMap<HoldId, usize>,
     undone: HashSet<OrderId>,
@@ -99,7 +100,17 @@ struct Books {
 impl Books {
     fn keep(&mut self, fact: &Fact) {
         match fact {
+            Fact::Ordered { hold, total, .. } => {
+                assert_eq!(self.bills[hold], *total, "what was priced is what is paid");
+            }
             Fact::Held { hold, buyer, seats, .. } | Fact::Reclaimed { hold, buyer, seats, .. } => {
+                if let Fact::Held { prices, extras, .. } = fact {
+                    let price = crate::lane::total(prices, extras);
+                    assert!(
+                        price >= 0 && extras.iter().all(|line| line.unit * i64::from(line.quantity) == line.amount)
+                    );
+                    self.bills.insert(*hold, price);
+                }
                 for seat in seats {
                     assert_eq!(self.seats.insert(*seat, (*hold, false)), None, "seat {seat} is in two holds");
                 }
@@ -165,7 +176,8 @@ impl Books {
         assert_eq!(lane.seats_total(), 21);
         let priced = |tier: u16| (0..21).filter(move |seat| u16::from((6..13).contains(seat)) == tier);
         let left = |tier| priced(tier).any(|seat| !self.seats.contains_key(&seat));
-        let lowest = if left(1) { Some(30) } else { left(0).then_some(50) };
+        // 35 and 3.5 of tax; 55 and 5.5.
+        let lowest = if left(1) { Some(39) } else { left(0).then_some(61) };
         assert_eq!(lane.price_min(), lowest);
     }
 }

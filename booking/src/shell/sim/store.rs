@@ -233,13 +233,14 @@ impl Store {
         // Each statement is checked, so those that end come first.
         self.check_codes();
         for (id, new) in &changes.holds_new {
-            let NewHold { buyer, key, request, seats, prices, code, first_expires_at, change } = new;
+            let NewHold { buyer, key, request, seats, prices, code, extras, first_expires_at, change } = new;
             let hold = Hold {
                 id: *id,
                 buyer: *buyer,
                 seats: seats.clone(),
                 prices: prices.clone(),
                 code: code.clone(),
+                extras: extras.clone(),
                 expires_at: change.extended_to.unwrap_or(*first_expires_at),
                 extended: change.extended_to.is_some(),
                 state: change.state.unwrap_or(HoldState::Held),

@@ -26,7 +26,8 @@ const TABLE: &str = "
         left join lateral (select array_agg(artist.name order by position) as names
             from event_artist join artist using (artist_id) where event_id = e.event_id) a on true
         left join lateral (select string_agg(work->>'title', ' ') as titles from jsonb_array_elements(e.works) work) w on true
-        left join lateral (select min(price) as price_min, max(price) as price_max from event_tier where event_id = e.event_id) t
+        left join lateral (select min(coalesce(all_in, price)) as price_min, max(coalesce(all_in, price)) as price_max
+            from event_tier where event_id = e.event_id) t
             on true;
     create index on bench_event using gin (words) with (fastupdate = off);
     create index on bench_event using gin (genres, country, city) with (fastupdate = off);
