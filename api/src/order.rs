@@ -1,15 +1,16 @@
-//! Orders as their buyers see them, and money back. Another's order does not exist.
+//! Orders as their buyers see them, seats changed for others, and money back. Another's order does not exist.
 
 use crate::app::App;
 use crate::catalog;
-use crate::extract::Id;
+use crate::extract::{Id, Json};
 use crate::problem::{Problem, ProblemBody, no_such_order};
 use crate::session::{Buyer, Session};
 use axum::extract::State;
 use axum::http::StatusCode;
 use booking::{Order, OrderState, RefundBy};
-use model::{Currency, EventId, OrderId};
-use serde::Serialize;
+use garde::Validate;
+use model::{Currency, EventId, OrderId, SeatNo};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,7 +18,7 @@ use utoipa_axum::routes;
 /// The routes of orders.
 #[must_use]
 pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(read)).routes(routes!(refund))
+    OpenApiRouter::new().routes(routes!(read)).routes(routes!(refund)).routes(routes!(exchange))
 }
 
 /// One's order with its attempts to pay and its tickets
@@ -69,4 +70,36 @@ async fn refund(
     let Order { event_id, state, total, currency, .. } =
         app.booking()?.order(order_id).await?.ok_or_else(no_such_order)?;
     Ok((StatusCode::ACCEPTED, axum::Json(Refund { order_id, event_id, state, total, currency })))
+}
+
+/// Seats of the order, and those to have in their place.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Exchange {
+    /// Seats of the order.
+    #[garde(length(min = 1, max = 1000))]
+    give: Vec<SeatNo>,
+    /// As many free ones.
+    #[garde(length(min = 1, max = 1000))]
+    take: Vec<SeatNo>,
+}
+
+/// Change seats of a paid order for free ones at the same price, all of them or none
+///
+/// Each seat goes for one that costs today what was paid for it, so that nothing is to be paid or given back; where a code took something
+/// off, for one of the same tier. The tickets of the old seats are dead when this answers, and the seats on sale again. Again: the order as it is.
+#[utoipa::path(post, path = "/order/{order_id}/exchange", tag = "booking", params(("order_id" = OrderId, Path)), responses(
+    (status = 200, body = Order), (status = 401, body = ProblemBody),
+    (status = 404, description = "`no-such-order`", body = ProblemBody),
+    (status = 409, description = "`seats-taken` {seats}, `other-price`, `not-paid`, `tickets-gone` {tickets}, `not-on-sale` {closed}",
+        body = ProblemBody),
+    (status = 422, description = "`invalid`", body = ProblemBody),
+    (status = 503, description = "`busy`", body = ProblemBody)))]
+async fn exchange(
+    State(app): State<App>,
+    buyer: Buyer,
+    Id(order_id): Id<OrderId>,
+    Json(Exchange { give, take }): Json<Exchange>,
+) -> Result<axum::Json<Order>, Problem> {
+    Ok(axum::Json(app.booking()?.exchange(order_id, buyer.id, (give, take)).await?))
 }

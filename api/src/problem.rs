@@ -7,8 +7,8 @@ use crate::payment::ProviderError;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use booking::{
-    BuyError, CheckInError, ExtendError, Failure, RefundError, ReleaseError, ReserveError, SalesError, SeatsError,
-    TransferError,
+    BuyError, CheckInError, ExchangeError, ExtendError, Failure, RefundError, ReleaseError, ReserveError, SalesError,
+    SeatsError, TransferError,
 };
 use search::BadParameter;
 use serde_json::{Map, Value, json};
@@ -328,6 +328,33 @@ impl From<RefundError> for Problem {
                 .with("tickets", json!(tickets)),
             RefundError::Busy => not_now(),
             RefundError::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ExchangeError> for Problem {
+    fn from(error: ExchangeError) -> Self {
+        let conflict = |name, title| Self::new(StatusCode::CONFLICT, name, title);
+        match error {
+            ExchangeError::NoSuchOrder => no_such_order(),
+            ExchangeError::NotPaid => conflict("not-paid", "Nothing was paid for this order"),
+            ExchangeError::BadAsk { field, must } => Self::invalid(field, must),
+            ExchangeError::BadSeat { seats } => {
+                Self::invalid("take", "not on sale at this event").with("seats", json!(seats))
+            }
+            ExchangeError::SeatsTaken { seats } => {
+                conflict("seats-taken", "Somebody was faster").with("seats", json!(seats))
+            }
+            ExchangeError::OtherPrice => conflict("other-price", "These seats have another price")
+                .detail("a seat goes for one that costs what was paid for it"),
+            ExchangeError::NotOnSale { closed } => {
+                conflict("not-on-sale", "This event is not on sale now").with("closed", json!(closed))
+            }
+            ExchangeError::TicketsGone { tickets } => conflict("tickets-gone", "A ticket was used or passed on")
+                .detail("only seats whose tickets are yours and unused can be exchanged")
+                .with("tickets", json!(tickets)),
+            ExchangeError::Busy => not_now(),
+            ExchangeError::Failed(failure) => failure.into(),
         }
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! What is decided is decided in the lanes; here commands are made and answers described.
 
+mod exchange;
 mod payments;
 mod read;
 mod refund;
 mod report;
 mod tickets;
 mod watch;
+
+pub use exchange::ExchangeError;
 
 use crate::clock::Clock;
 use crate::code::TicketKey;
@@ -317,6 +320,7 @@ pub(crate) fn reserve_error(refused: Refused) -> ReserveError {
             | Refusal::UnknownPayment
             | Refusal::UnknownOrder
             | Refusal::NotPaid
+            | Refusal::OtherPrice
             | Refusal::NotRefundable { .. } => ReserveError::Failed(mismatch()),
         },
     }

@@ -6,6 +6,7 @@
 pub(crate) mod access;
 pub(crate) mod best;
 pub(crate) mod bits;
+mod exchange;
 pub(crate) mod fact;
 pub(crate) mod house;
 mod purchase;
@@ -70,6 +71,8 @@ pub(crate) enum Command {
     Buy { buyer: UserId, hold: Option<HoldId>, key: String },
     /// Undo a sold order and give its money back.
     Refund { order: OrderId, by: RefundBy },
+    /// Change seats of a paid order for others.
+    Exchange { order: OrderId, buyer: UserId, give: Vec<SeatNo>, take: Vec<SeatNo> },
     /// A provider's word on an attempt.
     Settle { order: OrderId, payment: PaymentId, report: Report },
     /// Nothing but the passing of time.
@@ -114,6 +117,7 @@ pub(crate) enum Refusal {
     UnknownPayment,
     UnknownOrder,
     NotPaid,
+    OtherPrice,
     NotRefundable { until: Option<Timestamp> },
 }
 
@@ -252,6 +256,9 @@ impl Lane {
             }
             Command::Buy { buyer, hold, key } => self.buy((*buyer, *hold, key), moment, facts),
             Command::Refund { order, by } => self.refund(*order, *by, moment.now, facts),
+            Command::Exchange { order, buyer, give, take } => {
+                self.exchange((*order, *buyer), (give, take), moment, facts)
+            }
             Command::Settle { order, payment, report } => self.settle((*order, *payment), report, moment, facts),
             Command::Wake => Ok(Done::Noted),
         }

@@ -22,7 +22,7 @@ mod shell;
 mod table;
 
 pub use audit::{AuditError, Audited, Difference, audit};
-pub use booking::{Booking, OpenError, Settings};
+pub use booking::{Booking, ExchangeError, OpenError, Settings};
 pub use books::{PaymentBooks, PaymentLine};
 pub use code::{BadSeed, TicketCode, TicketKey};
 pub use digest::Digest;

@@ -26,6 +26,7 @@ pub enum LineKind {
 
 /// A line of what an order comes to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = BillLine)]
 pub struct Line {
     /// What it is for.
     pub kind: LineKind,

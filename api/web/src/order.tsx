@@ -1,6 +1,7 @@
-// The order page's island: the clock while one has to pay, a look now and then whether the payment came, and another attempt.
+// The order page's island: the clock while one has to pay, a look now and then whether the payment came, another attempt, other seats.
 import { render } from 'preact';
 import { attemptKey, call } from './api';
+import { Exchange } from './Exchange';
 import { buy, sentence } from './seats/booking';
 import { Clock } from './seats/Clock';
 
@@ -64,6 +65,8 @@ function start(): void {
     const checkout = await buy(event, reserve || undefined, key);
     location.assign(checkout.portal_url ?? `/orders/${checkout.order_id}`);
   });
+  const exchange = document.getElementById('exchange');
+  if (exchange) render(<Exchange id={order} />, exchange);
   onPress(document.getElementById('refund'), async () => {
     if (!confirm('Give all tickets of this order back? Their codes stop working at once.')) return;
     await call(`/order/${order}/refund`, { method: 'POST' });

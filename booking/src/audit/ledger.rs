@@ -1,5 +1,7 @@
 //! What a log's facts come to, followed one by one; a fact that could not be decided then is refused.
 
+mod exchange;
+
 use super::sheet::{Sheet, text};
 use crate::digest::Digest;
 use crate::lane::AttemptState;
@@ -41,6 +43,8 @@ struct Hold {
     key: String,
     request: Digest,
     seats: Vec<SeatNo>,
+    /// Those it was made with, once it has others.
+    first_seats: Option<Vec<SeatNo>>,
     prices: Vec<i64>,
     code: Option<String>,
     extras: Vec<Line>,
@@ -90,6 +94,7 @@ impl Ledger {
                     key: key.clone(),
                     request: *request,
                     seats: seats.clone(),
+                    first_seats: None,
                     prices: prices.clone(),
                     code: code.clone(),
                     extras: extras.clone(),
@@ -197,15 +202,19 @@ impl Ledger {
                 let from = [AttemptState::Created, AttemptState::Declined, AttemptState::Voiding];
                 self.attempt((*order, *payment), AttemptState::Voided, &from)
             }
-            _ => self.follow_refund(fact),
+            _ => self.follow_refund(seq, fact),
         }
     }
 
-    fn follow_refund(&mut self, fact: &Fact) -> Result<(), Why> {
+    fn follow_refund(&mut self, seq: i64, fact: &Fact) -> Result<(), Why> {
         match fact {
             Fact::Undone { order, buyer, seats, .. } => {
                 self.step(*order, OrderState::Refunding)?;
                 self.undo(*order, (*buyer, seats))
+            }
+            Fact::Exchanged { order, hold, buyer, gave, took, prices, seats, tickets } => {
+                self.swap((*order, *hold, *buyer), (gave, took, prices), seats)?;
+                self.give_new((*order, *hold, seq), (took, prices), tickets)
             }
             Fact::Taken { order, payment } => {
                 self.is_refunding(*order)?;
@@ -363,6 +372,7 @@ impl Ledger {
                 ("idem_key", hold.key.clone()),
                 ("request_hash", text(hold.request.0)),
                 ("seat_nos", text(&hold.seats)),
+                ("first_seat_nos", text(&hold.first_seats)),
                 ("prices", text(&hold.prices)),
                 ("code", text(&hold.code)),
                 ("extras", text(&hold.extras)),

@@ -119,6 +119,7 @@ async fn holds(snapshot: &mut PgConnection, event: EventId) -> Result<Sheet, Fai
             ("idem_key", row.idem_key),
             ("request_hash", text(row.request_hash)),
             ("seat_nos", text(row.seat_nos)),
+            ("first_seat_nos", text(row.first_seat_nos)),
             ("prices", text(row.prices)),
             ("code", text(row.code)),
             ("extras", text(extras)),

@@ -116,7 +116,11 @@ impl Booking {
 }
 
 fn describe(house: &House, seats: &[i32], prices: &[i64]) -> Vec<ReservedSeat> {
-    seats.iter().zip(prices).map(|(seat, price)| house.describe(table::seat_no(*seat), *price)).collect()
+    let seats = seats.iter().zip(prices).map(|(seat, price)| house.describe(table::seat_no(*seat), *price));
+    let mut seats: Vec<ReservedSeat> = seats.collect();
+    // One that went for another stands in the place of that.
+    seats.sort_by_key(|seat| seat.seat_no);
+    seats
 }
 
 fn lines(house: &House, (seats, prices): (&[i32], &[i64]), extras: Option<Value>) -> Result<Vec<Line>, Failure> {

@@ -64,6 +64,20 @@ pub(crate) enum Fact {
     Dropped { order: OrderId, payment: PaymentId },
     /// A sold order is undone: its tickets are void, its seats free, its money is on the way back.
     Undone { order: OrderId, buyer: UserId, seats: Vec<SeatNo>, by: RefundBy },
+    /// Seats of a paid order went for others: those free, these sold, each under a ticket of its own.
+    Exchanged {
+        order: OrderId,
+        hold: HoldId,
+        buyer: UserId,
+        gave: Vec<SeatNo>,
+        /// One for each, at its price.
+        took: Vec<SeatNo>,
+        prices: Vec<i64>,
+        /// All that the order has now; each where the one was that it went for.
+        seats: Vec<SeatNo>,
+        /// One for each taken.
+        tickets: Vec<TicketId>,
+    },
     /// The money of an order that is undone came in after all.
     Taken { order: OrderId, payment: PaymentId },
     /// The provider is to give the money back.
@@ -80,15 +94,17 @@ pub(crate) enum Fact {
 
 impl Fact {
     /// The seats it gives, takes or sells.
-    pub(crate) fn seats(&self) -> &[SeatNo] {
-        match self {
+    pub(crate) fn seats(&self) -> impl Iterator<Item = &SeatNo> {
+        let (seats, more): (&[SeatNo], &[SeatNo]) = match self {
+            Self::Exchanged { gave, took, .. } => (gave, took),
             Self::Held { seats, .. }
             | Self::Released { seats, .. }
             | Self::Expired { seats, .. }
             | Self::Reclaimed { seats, .. }
             | Self::Sold { seats, .. }
-            | Self::Undone { seats, .. } => seats,
-            _ => &[],
-        }
+            | Self::Undone { seats, .. } => (seats, &[]),
+            _ => (&[], &[]),
+        };
+        seats.iter().chain(more)
     }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod best;
+mod exchange;
 mod machine;
 mod refund;
 

@@ -207,7 +207,9 @@ impl LoadedLane {
         let Desk { lane, recall, .. } = &self.desk;
         for Queued { command, .. } in queue {
             match command {
-                Command::Settle { order, .. } | Command::Refund { order, .. } if lane.order(*order).is_none() => {
+                Command::Settle { order, .. } | Command::Refund { order, .. } | Command::Exchange { order, .. }
+                    if lane.order(*order).is_none() =>
+                {
                     orders.push(order.0);
                 }
                 Command::Buy { hold, buyer, key } => {

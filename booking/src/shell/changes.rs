@@ -24,6 +24,9 @@ pub(super) struct Changes {
     pub(super) payment_steps: BTreeMap<PaymentStep, BTreeMap<PaymentId, Option<String>>>,
     /// Orders sold before the batch and undone in it.
     pub(super) undone: BTreeMap<OrderId, Undone>,
+    /// Seats of holds that went for others, and the tickets that die for it: by order and seat, only while they are this one's.
+    pub(super) exchanged: BTreeMap<HoldId, Vec<SeatNo>>,
+    pub(super) given: BTreeMap<(OrderId, SeatNo), UserId>,
     pub(super) refunded: BTreeSet<PaymentId>,
     pub(super) tickets: Vec<NewTicket>,
     pub(super) effects: BTreeMap<PaymentId, EffectTopic>,
@@ -233,6 +236,18 @@ impl Changes {
     fn note_back(&mut self, fact: &Fact) {
         match fact {
             Fact::Undone { order, buyer, seats, by } => self.undo((*order, *buyer), seats, *by),
+            Fact::Exchanged { order, hold, buyer, gave, took, prices, seats, tickets } => {
+                self.exchanged.insert(*hold, seats.clone());
+                for seat in gave {
+                    self.give((*order, *buyer), *seat);
+                }
+                for ((seat, price), ticket) in took.iter().zip(prices).zip(tickets) {
+                    let claim = NewClaim { hold: *hold, price: *price, order: Some(*order) };
+                    self.claims.entry(*seat).or_default().inserted = Some(claim);
+                    let (ticket, seat, order, holder) = (*ticket, *seat, *order, *buyer);
+                    self.tickets.push(NewTicket { ticket, seat, order, holder, void: false });
+                }
+            }
             Fact::Taken { payment, .. } => self.payment(PaymentStep::Captured, *payment),
             Fact::AskedBack { payment, .. } => {
                 self.effects.insert(*payment, EffectTopic::Refund);
@@ -314,23 +329,42 @@ impl Changes {
             RefundBy::Buyer(buyer) => Some(buyer),
             RefundBy::Seller => None,
         };
-        self.undone.insert(order, Undone { tickets: seats.len(), only_of });
+        // What it came by in this very batch never was.
+        let mut old = 0;
         for seat in seats {
-            self.claims.entry(*seat).or_default().freed = Some(order);
+            old += usize::from(!self.unsell((order, *seat)));
+        }
+        self.undone.insert(order, Undone { tickets: old, only_of });
+    }
+
+    /// A sold seat's claim goes; true when both it and its ticket were this batch's.
+    fn unsell(&mut self, (order, seat): (OrderId, SeatNo)) -> bool {
+        let change = self.claims.entry(seat).or_default();
+        if change.inserted.take().is_none() {
+            match change.sold.take() {
+                Some((hold, _)) => change.deleted = Some(hold),
+                None => change.freed = Some(order),
+            }
+        }
+        let new = self.tickets.iter_mut().find(|new| (new.order, new.seat, new.void) == (order, seat, false));
+        new.is_some_and(|new| {
+            new.void = true;
+            true
+        })
+    }
+
+    /// A paid order's seat goes for another.
+    fn give(&mut self, (order, buyer): (OrderId, UserId), seat: SeatNo) {
+        if !self.unsell((order, seat)) {
+            self.given.insert((order, seat), buyer);
         }
     }
 
     /// Sold and undone in one batch: its claims never were, its tickets are born void.
     fn undo_new(&mut self, order: OrderId, seats: &[SeatNo]) {
         self.order(OrderStep::Refunding, order);
-        for ticket in self.tickets.iter_mut().filter(|ticket| ticket.order == order) {
-            ticket.void = true;
-        }
         for seat in seats {
-            let change = self.claims.entry(*seat).or_default();
-            if change.inserted.take().is_none() {
-                change.deleted = change.sold.take().map(|(hold, _)| hold);
-            }
+            self.unsell((order, *seat));
         }
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn keyed(command: &Command) -> Option<(UserId, &str, Asked)> {
         Command::Extend { .. }
         | Command::Release { .. }
         | Command::Refund { .. }
+        | Command::Exchange { .. }
         | Command::Settle { .. }
         | Command::Wake => None,
     }

@@ -147,7 +147,7 @@ pub(super) fn seat_number(seat: SeatNo) -> i32 {
     i32::try_from(seat).unwrap_or(i32::MAX)
 }
 
-fn array_text<T: Display>(items: &[T]) -> String {
+pub(super) fn array_text<T: Display>(items: &[T]) -> String {
     let items: Vec<String> = items.iter().map(ToString::to_string).collect();
     format!("{{{}}}", items.join(","))
 }

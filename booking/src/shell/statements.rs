@@ -39,6 +39,10 @@ statements! {
         from unnest($2::uuid[], $3::text[], $4::timestamptz[]) as u (hold_id, state, extended_to)
         where h.event_id = $1 and h.hold_id = u.hold_id and (h.state = 'held' or (h.state = 'expired' and u.state = 'sold'))
             and (u.state is distinct from 'expired' or h.expires_at <= clock_timestamp())";
+    /// What a sold hold's seats went for; its first ones stay on record.
+    hold_exchange: "update hold h set seat_nos = u.seat_nos::integer[], first_seat_nos = coalesce(h.first_seat_nos, h.seat_nos)
+        from unnest($2::uuid[], $3::text[]) as u (hold_id, seat_nos)
+        where h.event_id = $1 and h.hold_id = u.hold_id and h.state = 'sold'";
     order_insert: "insert into orders (event_id, order_id, hold_id, user_id, currency, total, expires_at)
         select $1, u.order_id, u.hold_id, u.user_id, $6, u.total, h.expires_at
         from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[]) as u (order_id, hold_id, user_id, total)
@@ -81,6 +85,9 @@ statements! {
     ticket_void: "update ticket t set state = 'void' from unnest($2::uuid[], $3::uuid[]) as u (order_id, only_of)
         where t.event_id = $1 and t.order_id = u.order_id and t.state <> 'void'
             and (u.only_of is null or (t.state = 'valid' and t.holder = u.only_of))";
+    /// A ticket that was used or passed on stops the exchange of its seat.
+    ticket_give: "update ticket t set state = 'void' from unnest($2::uuid[], $3::integer[], $4::uuid[]) as u (order_id, seat_no, holder)
+        where t.event_id = $1 and t.order_id = u.order_id and t.seat_no = u.seat_no and t.state = 'valid' and t.holder = u.holder";
     outbox_insert: "insert into outbox (event_id, topic, dedup, payment_id)
         select $1, u.topic, u.topic || ':' || u.payment_id, u.payment_id
         from unnest($2::text[], $3::uuid[]) as u (topic, payment_id)";
@@ -122,11 +129,11 @@ statements! {
     layout_plan: "select plan from layout where layout_hash = $1";
     hold_live: "select hold_id, user_id, seat_nos, prices, code, extras::text, expires_at, extended, state, layout_hash, currency from hold
         where event_id = $1 and state = 'held' order by hold_id";
-    hold_recent: "select h.user_id, h.idem_key, h.request_hash, h.hold_id, h.seat_nos, h.prices, h.code, h.extras::text, h.first_expires_at,
+    hold_recent: "select h.user_id, h.idem_key, h.request_hash, h.hold_id, coalesce(h.first_seat_nos, h.seat_nos) as seat_nos, h.prices, h.code, h.extras::text, h.first_expires_at,
             h.layout_hash, h.currency, h.seq, g.hash
         from hold h join lane_log g on g.event_id = h.event_id and g.seq = h.seq
         where h.event_id = $1 and h.created_at > clock_timestamp() - interval '24 hours' order by h.created_at desc limit $2";
-    hold_by_key: "select h.user_id, h.idem_key, h.request_hash, h.hold_id, h.seat_nos, h.prices, h.code, h.extras::text, h.first_expires_at,
+    hold_by_key: "select h.user_id, h.idem_key, h.request_hash, h.hold_id, coalesce(h.first_seat_nos, h.seat_nos) as seat_nos, h.prices, h.code, h.extras::text, h.first_expires_at,
             h.layout_hash, h.currency, h.seq, g.hash
         from hold h join unnest($2::uuid[], $3::text[]) as u (user_id, idem_key) on h.user_id = u.user_id and h.idem_key = u.idem_key
         join lane_log g on g.event_id = h.event_id and g.seq = h.seq

@@ -63,6 +63,7 @@ pub(super) async fn write(
         batch.log(place, &next, &payload);
         batch.holds(&changes, lane, next.seq)?;
         batch.orders(&changes, lane);
+        batch.exchange(&changes);
         batch.undo(&changes);
         batch.claims(&changes, lane, next.seq);
         batch.steps(&changes);
@@ -176,6 +177,19 @@ impl<'a> Batch<'a> {
         let count = payments.len();
         let parameters: Parameters = vec![Box::new(payments), Box::new(orders), Box::new(amounts), Box::new(keys)];
         self.push(&statements.payment_insert, count, parameters);
+    }
+
+    /// Seats that go for others: their tickets die before the claims they stand on go.
+    fn exchange(&mut self, changes: &Changes) {
+        let statements = &self.connection.statements;
+        let orders: Vec<Uuid> = changes.given.keys().map(|(order, _)| order.0).collect();
+        let seats: Vec<i32> = changes.given.keys().map(|(_, seat)| super::rows::seat_number(*seat)).collect();
+        let holders: Vec<Uuid> = changes.given.values().map(|holder| holder.0).collect();
+        let parameters: Parameters = vec![Box::new(orders), Box::new(seats), Box::new(holders)];
+        self.push(&statements.ticket_give, changes.given.len(), parameters);
+        let holds: Vec<Uuid> = changes.exchanged.keys().map(|hold| hold.0).collect();
+        let seats: Vec<String> = changes.exchanged.values().map(|seats| super::rows::array_text(seats)).collect();
+        self.push(&statements.hold_exchange, holds.len(), vec![Box::new(holds), Box::new(seats)]);
     }
 
     /// Orders sold before the batch: their tickets die before the claims they stand on go.

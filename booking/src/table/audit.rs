@@ -54,6 +54,7 @@ pub(crate) struct HoldRow {
     pub(crate) idem_key: String,
     pub(crate) request_hash: Vec<u8>,
     pub(crate) seat_nos: Vec<i32>,
+    pub(crate) first_seat_nos: Option<Vec<i32>>,
     pub(crate) prices: Vec<i64>,
     pub(crate) code: Option<String>,
     pub(crate) extras: Option<Value>,
@@ -68,7 +69,7 @@ pub(crate) struct HoldRow {
 pub(crate) async fn holds(connection: &mut PgConnection, event: EventId) -> sqlx::Result<Vec<HoldRow>> {
     sqlx::query_as!(
         HoldRow,
-        "select hold_id, user_id, seq, idem_key, request_hash, seat_nos, prices, code, extras, total, state, first_expires_at, expires_at,
+        "select hold_id, user_id, seq, idem_key, request_hash, seat_nos, first_seat_nos, prices, code, extras, total, state, first_expires_at, expires_at,
             extended
         from hold where event_id = $1",
         event.0

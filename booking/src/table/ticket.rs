@@ -173,15 +173,15 @@ pub(crate) struct SoldRow {
     pub(crate) layout_hash: String,
 }
 
-/// Every ticket an event ever sold: when in its venue's zone, for what.
+/// Every seat an event ever sold, by its last ticket: when in its venue's zone, for what. One that went for another is that one's.
 pub(crate) async fn sold(connection: &mut PgConnection, event: EventId) -> sqlx::Result<Vec<SoldRow>> {
     sqlx::query_as!(
         SoldRow,
-        r#"select (t.created_at at time zone v.timezone)::date as "day!: jiff_sqlx::Date", t.seat_no,
+        r#"select distinct on (t.order_id, t.seat_no) (t.created_at at time zone v.timezone)::date as "day!: jiff_sqlx::Date", t.seat_no,
             h.prices[array_position(h.seat_nos, t.seat_no)] as "price!", t.state, h.layout_hash
         from ticket t join orders o using (event_id, order_id) join hold h using (event_id, hold_id)
             join event e using (event_id) join venue v using (venue_id)
-        where t.event_id = $1"#,
+        where t.event_id = $1 and t.seat_no = any(h.seat_nos) order by t.order_id, t.seat_no, t.created_at desc"#,
         event.0
     )
     .fetch_all(connection)

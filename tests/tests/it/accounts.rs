@@ -17,7 +17,7 @@ enum Who {
     Admin,
 }
 
-const OPERATIONS: [(&str, &str, Who); 70] = [
+const OPERATIONS: [(&str, &str, Who); 71] = [
     ("POST", "/user", Who::Anyone),
     ("GET", "/user", Who::SignedIn),
     ("PUT", "/user", Who::SignedIn),
@@ -58,6 +58,7 @@ const OPERATIONS: [(&str, &str, Who); 70] = [
     ("POST", "/ticket/buy/{event_id}", Who::SignedIn),
     ("GET", "/order/{order_id}", Who::SignedIn),
     ("POST", "/order/{order_id}/refund", Who::SignedIn),
+    ("POST", "/order/{order_id}/exchange", Who::SignedIn),
     ("POST", "/ticket/{ticket_id}/transfer", Who::SignedIn),
     ("POST", "/checkin", Who::SignedIn),
     ("GET", "/checkin/key", Who::Anyone),

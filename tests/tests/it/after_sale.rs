@@ -1,6 +1,7 @@
 //! After the sale, over HTTP: money back, tickets passed on, the door.
 
 mod door;
+mod exchange;
 mod print;
 
 use reqwest::{Method, StatusCode};

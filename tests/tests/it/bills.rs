@@ -1,5 +1,6 @@
 //! What an order comes to, line by line: fees, taxes, codes; the same total for buyer, provider, report and log; kept when terms change.
 
+use crate::browser::walk;
 use booking::audit;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -181,4 +182,25 @@ async fn search_and_pages_show_the_price_with_everything_in() {
     }
     let none = evening.change(&json!({"charges": []})).await.expect(200);
     assert_eq!(none["tiers"][0].get("all_in"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fan_with_a_code_sees_the_bill_and_changes_a_seat_in_a_browser() {
+    let evening = Evening::new().await;
+    let later = "update event set sale_opens_at = now() + interval '1 day'";
+    evening.database.connect().await.execute(later, &[]).await.unwrap();
+    let window = json!({"name": "Friends", "opens_at": "2020-01-01T00:00:00Z", "closes_at": "2100-01-01T00:00:00Z"});
+    let fee = json!([{"label": "Service fee", "how": "fee_per_ticket", "amount": 450}]);
+    drop(evening.change(&json!({"presales": [window], "charges": fee})).await.expect(200));
+    drop(evening.organizer.put(&format!("{}/code/friend", evening.path()), &json!({"presale": 0})).await.expect(200));
+    until("it is on presale", async || {
+        (evening.buyer.get(&evening.path()).await.expect(200)["on_sale"] == "presale").then_some(())
+    })
+    .await;
+    let concert = format!("/events/{}", evening.listing.event);
+    let scene = json!({"concert": concert, "token": evening.buyer.token(), "code": "FRIEND"});
+    walk("e2e/terms.mjs", &evening.server.base, ("SCENE", &scene.to_string())).await;
+    assert_eq!(evening.database.number("select count(*) from ticket where state = 'valid' and seat_no <> 0").await, 1);
+    assert_eq!(evening.database.number("select uses::bigint from sale_code").await, 1);
+    audit(&evening.database.pool().await, evening.listing.event).await.unwrap();
 }

@@ -98,8 +98,9 @@ export function sentence(error: unknown): string {
     'code-refused': codeSentences[String(error.fields.reason)] ?? 'This code is of no use here.',
     'orphan-seat': 'That would leave a single seat alone between two parties. Please move by one.',
     'hold-expired': 'The time to pay was over and the seats went back on sale. Please choose again.',
+    'other-price': 'That seat has another price than you paid for yours.',
     'not-refundable': 'The time in which tickets of this concert could be given back is over.',
-    'tickets-gone': 'A ticket of this order was used or passed on to somebody, so the order cannot be given back.',
+    'tickets-gone': 'A ticket of it was used or passed on to somebody, so that this cannot be done any more.',
     busy: 'A great many people are here right now. Please try again in a few seconds.',
   };
   return sentences[error.kind] ?? error.message;

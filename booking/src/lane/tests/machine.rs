@@ -21,6 +21,7 @@ enum Step {
     Buy(u128, u8),
     Settle(usize, Report),
     Refund(usize, RefundBy),
+    Exchange(usize, SeatNo, SeatNo),
     Pass(i64),
 }
 
@@ -42,6 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (who, 0_u8..3).prop_map(|(who, key)| Step::Buy(who, key)),
         5 => (0_usize..8, report).prop_map(|(which, report)| Step::Settle(which, report)),
         2 => (0_usize..8, refunder).prop_map(|(which, by)| Step::Refund(which, by)),
+        3 => (0_usize..8, 0_u32..21, 0_u32..21).prop_map(|(which, give, take)| Step::Exchange(which, give, take)),
         2 => (1_i64..80).prop_map(Step::Pass),
     ]
 }
@@ -51,7 +53,7 @@ fn small_house() -> SeatPlan {
     plan(&[(false, vec![row(0, 6), row(1, 7)]), (true, vec![row(0, 8)]), (false, vec![row(2, 3)])])
 }
 
-fn command(step: &Step, checkouts: &[(OrderId, PaymentId)]) -> Option<Command> {
+fn command(step: &Step, checkouts: &[(OrderId, PaymentId)], lane: &Lane) -> Option<Command> {
     let reserve = |who: u128, ask| Command::Reserve {
         buyer: buyer(who),
         ask,
@@ -73,6 +75,12 @@ fn command(step: &Step, checkouts: &[(OrderId, PaymentId)]) -> Option<Command> {
             Command::Settle { order, payment, report: report.clone() }
         }
         Step::Refund(which, by) => Command::Refund { order: checkouts.get(*which)?.0, by: *by },
+        // Its first seat, or any.
+        Step::Exchange(which, give, take) => {
+            let known = lane.order(checkouts.get(*which)?.0)?;
+            let give = if *give < 15 { known.hold.seats[0] } else { *give };
+            Command::Exchange { order: known.order, buyer: known.hold.buyer, give: vec![give], take: vec![*take] }
+        }
         Step::Pass(_) => Command::Wake,
     })
 }
@@ -134,6 +142,15 @@ impl Books {
                 *self.captures.entry(*order).or_default() += 1;
                 assert_eq!(self.captures[order], 1, "the money is asked for once");
             }
+            Fact::Exchanged { hold, gave, took, seats, .. } => {
+                for (gave, took) in gave.iter().zip(took) {
+                    assert_eq!(self.seats.remove(gave), Some((*hold, true)), "what went was the order's");
+                    assert_eq!(self.seats.insert(*took, (*hold, true)), None, "what came was nobody's");
+                }
+                let had = self.holds.get_mut(hold).unwrap();
+                assert_eq!(had.1.len(), seats.len());
+                had.1.clone_from(seats);
+            }
             Fact::Undone { order, seats, .. } => {
                 assert!(self.undone.insert(*order), "undone once");
                 for seat in seats {
@@ -193,7 +210,7 @@ proptest! {
             if let Step::Pass(seconds) = step {
                 bench.pass(*seconds);
             }
-            let Some(command) = command(step, &checkouts) else { continue };
+            let Some(command) = command(step, &checkouts, &bench.lane) else { continue };
             let before = bench.facts.len();
             let mut fresh = Bench { lane: bench.lane.without_memory(), facts: Vec::new(), ..bench };
             let done = bench.run(&command);

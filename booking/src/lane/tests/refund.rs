@@ -6,6 +6,13 @@ use crate::lane::{Command, Done, Refusal};
 use crate::order::{OrderState, RefundBy, Report};
 use model::{OrderId, PaymentId};
 
+/// What buyer 1 holds goes to be paid, and the provider says so.
+pub(super) fn settled(bench: &mut Bench, key: &str, report: Report) -> (OrderId, PaymentId) {
+    let checkout = bench.checkout(key);
+    bench.settle(checkout, report);
+    checkout
+}
+
 impl Bench {
     /// Seats 0 and 1 sold to buyer 1; the money is still on its way in.
     fn sold() -> (Self, OrderId, PaymentId) {

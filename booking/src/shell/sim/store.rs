@@ -24,6 +24,7 @@ pub(super) struct HoldRow {
     pub(super) hold: Hold,
     pub(super) first_expires_at: Timestamp,
     pub(super) receipt: Receipt,
+    pub(super) first_seats: Option<Vec<SeatNo>>,
     key: String,
     request: Digest,
 }
@@ -171,6 +172,7 @@ impl Store {
         let reserved = self.holds.values().map(|row| {
             let first =
                 Hold { expires_at: row.first_expires_at, extended: false, state: HoldState::Held, ..row.hold.clone() };
+            let first = Hold { seats: row.first_seats.clone().unwrap_or(first.seats), ..first };
             let told = Told { done: Done::Held(first), receipt: Some(row.receipt) };
             Recalled { buyer: row.hold.buyer, key: row.key.clone(), asked: Asked::Reserve(row.request), told }
         });
@@ -198,6 +200,7 @@ impl Store {
         self.log.push((place.epoch, self.place.head, facts.to_vec()));
         self.write_holds(&changes, lane);
         self.write_orders(&changes);
+        self.write_exchanged(&changes);
         self.write_undone(&changes);
         self.write_claims(&changes);
         self.write_steps(&changes);
@@ -249,7 +252,7 @@ impl Store {
             let receipt = Receipt { seq: self.place.seq, hash: self.place.head };
             let (key, request, first_expires_at) = (key.clone(), *request, *first_expires_at);
             assert_eq!(self.keys.insert((*buyer, key.clone()), *id), None, "hold_idempotency");
-            let row = HoldRow { hold, first_expires_at, receipt, key, request };
+            let row = HoldRow { hold, first_expires_at, receipt, first_seats: None, key, request };
             assert!(self.holds.insert(*id, row).is_none(), "hold_pkey");
         }
         self.check_codes();
@@ -290,6 +293,20 @@ impl Store {
             assert!(!self.payments.values().any(twin), "payment_idempotency");
             let row = PaymentRow { order: new.order, key: new.key.clone(), state: AttemptState::Created };
             assert!(self.payments.insert(*payment, row).is_none(), "payment_pkey");
+        }
+    }
+
+    /// Seats that go for others: their tickets die before the claims they stand on go.
+    fn write_exchanged(&mut self, changes: &Changes) {
+        for (order, seat) in changes.given.keys() {
+            let died = self.tickets.remove(seat).is_some_and(|(_, of)| of == *order);
+            assert!(died, "ticket_give of seat {seat}");
+        }
+        for (hold, seats) in &changes.exchanged {
+            let row = self.holds.get_mut(hold).expect("a hold that is there");
+            assert_eq!(row.hold.state, HoldState::Sold, "hold_exchange");
+            row.first_seats.get_or_insert_with(|| row.hold.seats.clone());
+            row.hold.seats.clone_from(seats);
         }
     }
 

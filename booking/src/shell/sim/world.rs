@@ -4,7 +4,7 @@ use super::store::Store;
 use crate::digest::Digest;
 use crate::lane::tests::{CODE, at, buyer, house, plan, terms};
 use crate::lane::{Command, Done, Moment, Refusal};
-use crate::order::Report;
+use crate::order::{OrderState, Report};
 use crate::reservation::{Ask, BestAvailable, Receipt};
 use crate::shell::desk::{Decided, Desk};
 use crate::shell::loaded::Place;
@@ -32,6 +32,7 @@ pub(super) struct Tally {
     refused: u64,
     repeated: u64,
     sold: u64,
+    exchanged: u64,
     batches: u64,
     takeovers: u64,
     fenced: u64,
@@ -43,12 +44,13 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Each count under its name.
-    pub(super) fn by_name(&self) -> [(&'static str, u64); 11] {
+    pub(super) fn by_name(&self) -> [(&'static str, u64); 12] {
         [
             ("holds", self.held),
             ("refusals", self.refused),
             ("repeats", self.repeated),
             ("sales", self.sold),
+            ("exchanges", self.exchanged),
             ("batches", self.batches),
             ("takeovers", self.takeovers),
             ("batches fenced out", self.fenced),
@@ -67,6 +69,7 @@ impl AddAssign for Tally {
         self.refused += other.refused;
         self.repeated += other.repeated;
         self.sold += other.sold;
+        self.exchanged += other.exchanged;
         self.batches += other.batches;
         self.takeovers += other.takeovers;
         self.fenced += other.fenced;
@@ -244,6 +247,13 @@ impl World {
             _ if !self.checkouts.is_empty() => {
                 let back = self.pick(self.checkouts.len().min(8));
                 let (order, payment) = self.checkouts[self.checkouts.len() - 1 - back];
+                if let Some(known) = self.store.order(order)
+                    && known.state == OrderState::Captured
+                    && !self.one_in(4)
+                {
+                    let (buyer, give) = (known.hold.buyer, vec![known.hold.seats[0]]);
+                    return Command::Exchange { order, buyer, give, take: vec![self.random.random_range(0..26)] };
+                }
                 let report = match self.random.random_range(0..8_u32) {
                     0 => Report::Authorized,
                     1 => Report::Captured,
@@ -346,7 +356,11 @@ impl World {
     fn decide_these(&mut self, process: usize, serving: &mut Serving, requests: Vec<usize>) {
         for request in &requests {
             let order = match &self.requests[*request].command {
-                Command::Settle { order, .. } if serving.desk.lane.order(*order).is_none() => self.store.order(*order),
+                Command::Settle { order, .. } | Command::Exchange { order, .. }
+                    if serving.desk.lane.order(*order).is_none() =>
+                {
+                    self.store.order(*order)
+                }
                 Command::Buy { hold: Some(hold), .. } => self.store.order_of(*hold),
                 _ => None,
             };
@@ -433,7 +447,8 @@ impl World {
         match &told.done {
             Done::Held(hold) => {
                 let row = self.store.holds.get(&hold.id).expect("an acknowledged hold was lost");
-                assert_eq!((&row.hold.seats, row.first_expires_at), (&hold.seats, hold.expires_at));
+                let seats = row.first_seats.as_ref().unwrap_or(&row.hold.seats);
+                assert_eq!((seats, row.first_expires_at), (&hold.seats, hold.expires_at));
                 assert_eq!(Some(row.receipt), told.receipt, "the receipt is the entry's that made the hold");
                 assert_eq!(row.receipt.hash, self.store.hash(row.receipt.seq));
                 let place = self.store.places[&hold.id];
@@ -447,6 +462,10 @@ impl World {
                 self.checkouts.push((*order, *payment));
             }
             Done::Released(_) | Done::Extended | Done::Noted => {}
+        }
+        if let Command::Exchange { order, take, .. } = command {
+            let has = self.store.order(*order).is_some_and(|order| order.hold.seats.contains(&take[0]));
+            self.tally.exchanged += u64::from(has);
         }
         if let Command::Settle { order, .. } = command {
             self.tally.sold += u64::from(self.store.is_sold(*order));
