@@ -41,6 +41,7 @@ pub(crate) async fn build(context: &Context, facts: &Facts, (base, pace): (Base,
     let rows = Snapshot::open(&context.source, &snapshot.name).await?;
     let payload = Payload {
         lsn: snapshot.lsn,
+        fan_outs: Vec::new(),
         system_id: facts.system_id.clone(),
         publication: facts.publication.clone(),
         slot: context.followed_by.clone(),
@@ -84,5 +85,5 @@ pub(crate) async fn build(context: &Context, facts: &Facts, (base, pace): (Base,
     let head = publisher.head();
     let (seq, lsn, documents) = (head.seq, head.lsn, index.documents());
     (context.observer)(&Progress::Published { generation, seq, lsn, documents });
-    Ok(Started::new(context, session, Resumed { publisher, projection: Projection::new(index)?, payload }))
+    Ok(Started::new(context, session, Resumed { publisher, projection: Projection::new(index, &payload)?, payload }))
 }

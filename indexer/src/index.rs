@@ -6,7 +6,7 @@
 mod directory;
 
 pub(crate) use directory::UnsyncedDirectory;
-use model::Lsn;
+use model::{ArtistId, Lsn, VenueId};
 use search::document::{ArtistRow, EventDocument, Kind, SavedSearchRow, SynonymRow, VenueRow, id_term, parent_term};
 use search::schema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -28,14 +28,40 @@ const OPERATIONS_TOGETHER: usize = 64;
 /// What a published commit says about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Payload {
-    /// The index equals Postgres exactly here.
+    /// Every row's change before this is applied.
     pub(crate) lsn: Lsn,
+    /// What of it has still to reach some events, oldest first. With none the index equals Postgres exactly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fan_outs: Vec<FanOut>,
     /// The cluster it was read from.
     pub(crate) system_id: String,
     /// The hash of the publication it was read through.
     pub(crate) publication: String,
     /// The slot of the indexer that is to follow it.
     pub(crate) slot: String,
+}
+
+impl Payload {
+    /// Everything before this is in every document: the position that readers are told. Some may be newer.
+    pub(crate) fn whole(&self) -> Lsn {
+        self.fan_outs.first().map_or(self.lsn, |oldest| oldest.since)
+    }
+}
+
+/// What events are joined with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Parent {
+    Venue(VenueId),
+    Artist(ArtistId),
+}
+
+/// A parent's change on its way to the events that name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FanOut {
+    pub(crate) parent: Parent,
+    /// A position before the change.
+    pub(crate) since: Lsn,
 }
 
 /// What a writer is for.
@@ -212,15 +238,20 @@ impl WorkingIndex {
         event_of(&self.source(address)?)
     }
 
-    /// Where the events of these venues and artists are stored, each once, in storage order.
-    pub(crate) fn children(&self, parents: &[(Kind, Uuid)]) -> Result<Vec<DocAddress>, IndexError> {
-        let mut found = Vec::new();
-        for (kind, id) in parents {
-            self.collect(&parent_term(*kind, *id), &mut found)?;
+    /// Finds the events of a venue or artist, in storage order: where each is stored, and its slot.
+    pub(crate) fn children(&self, parent: Parent, mut found: impl FnMut(DocAddress, u32)) -> Result<(), IndexError> {
+        let term = match parent {
+            Parent::Venue(id) => parent_term(Kind::Venue, id.0),
+            Parent::Artist(id) => parent_term(Kind::Artist, id.0),
+        };
+        for (segment, reader) in (0..).zip(self.searcher.segment_readers()) {
+            let slots = reader.fast_fields().u64("slot")?.first_or_default_col(0);
+            collect_in(reader, &term, |doc| {
+                let slot = u32::try_from(slots.get_val(doc)).unwrap_or_default();
+                found(DocAddress::new(segment, doc), slot);
+            })?;
         }
-        found.sort_unstable();
-        found.dedup();
-        Ok(found)
+        Ok(())
     }
 
     /// Where every document of a kind is stored.

@@ -1,9 +1,11 @@
 //! Which documents does a change touch, and what are they now?
 //!
 //! Rows arrive in log order and are applied to what they belong to: the pending state over the working index's last commit. A venue's or
-//! artist's change reaches the events that name it when the pending state is written. Invariant: pending plus index is Postgres's state
-//! after the last row applied; nothing here asks Postgres.
+//! artist's change reaches the events that name it when the pending state is written, some of them with later commits when they are many.
+//! Invariant: pending plus index plus what has still to reach its events is Postgres's state after the last row applied; nothing here asks
+//! Postgres.
 
+mod fan_out;
 mod write;
 
 use crate::cells::{CellError, Row};
@@ -11,8 +13,9 @@ use crate::index::{IndexError, Payload, WorkingIndex};
 use crate::percolate::{Match, Percolator};
 use crate::row::{self, Table};
 use crate::wal::{DecodeError, Message, Relation, Tuple};
+use fan_out::FanOuts;
 use jiff::Timestamp;
-use model::{ArtistId, EventId, SearchId, VenueId};
+use model::{ArtistId, EventId, Lsn, SearchId, VenueId};
 use search::availability::Change;
 use search::document::{ArtistRow, Credit, EventDocument, Kind, SynonymRow, VenueRow};
 use std::collections::HashMap;
@@ -60,14 +63,19 @@ pub(crate) struct Projection {
     artists: HashMap<ArtistId, Option<ArtistRow>>,
     synonyms: HashMap<Uuid, Option<SynonymRow>>,
     availability: HashMap<u32, Change>,
+    fan_outs: FanOuts,
     percolator: Percolator,
+    /// The last published commit's position.
+    published: Lsn,
     /// Something was written to the index or is pending since the last published commit.
     dirty: bool,
 }
 
 impl Projection {
-    pub(crate) fn new(index: WorkingIndex) -> Result<Self, IndexError> {
+    /// Goes on from an index whose last commit was made with this payload.
+    pub(crate) fn new(index: WorkingIndex, payload: &Payload) -> Result<Self, IndexError> {
         let percolator = Percolator::new(index.saved_searches()?);
+        let fan_outs = FanOuts::resume(&payload.fan_outs, &index)?;
         Ok(Self {
             index,
             relations: HashMap::new(),
@@ -76,7 +84,9 @@ impl Projection {
             artists: HashMap::new(),
             synonyms: HashMap::new(),
             availability: HashMap::new(),
+            fan_outs,
             percolator,
+            published: payload.lsn,
             dirty: false,
         })
     }
@@ -86,9 +96,9 @@ impl Projection {
         &self.index
     }
 
-    /// Whether documents changed since the last published commit.
+    /// Whether documents changed since the last published commit, or have still to be.
     pub(crate) fn is_dirty(&self) -> bool {
-        self.dirty
+        self.dirty || !self.fan_outs.is_empty()
     }
 
     /// Whether there is availability to take.
@@ -101,11 +111,13 @@ impl Projection {
         self.availability.drain().map(|(_, change)| change).collect()
     }
 
-    /// Writes what is pending and commits it as the state at the payload's position: a transaction boundary. Gives which saved
-    /// searches its new events match.
-    pub(crate) fn commit(&mut self, payload: &Payload, now: Timestamp) -> Result<Vec<Match>, ApplyError> {
+    /// Writes what is pending and commits it as the state at the payload's position: a transaction boundary. Completes the payload, and
+    /// gives which saved searches its new events match.
+    pub(crate) fn commit(&mut self, payload: &mut Payload, now: Timestamp) -> Result<Vec<Match>, ApplyError> {
         self.write_pending()?;
+        payload.fan_outs = self.fan_outs.list();
         self.index.commit(Some(payload))?;
+        self.published = payload.lsn;
         self.dirty = false;
         Ok(self.percolator.matches(&self.index, now)?)
     }

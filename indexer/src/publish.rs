@@ -164,7 +164,7 @@ impl Publisher {
         let paths: Vec<String> = stream::iter(puts).buffer_unordered(PUTS_AT_ONCE).try_collect().await?;
         self.unsettled.extend(paths);
         let json = serde_json::to_string(&meta).map_err(PublishError::Meta)?;
-        self.point_head_at(payload.lsn, RawValue::from_string(json).map_err(PublishError::Meta)?, files).await
+        self.point_head_at(payload.whole(), RawValue::from_string(json).map_err(PublishError::Meta)?, files).await
     }
 
     /// Manifest, then HEAD: the packs are there.
@@ -291,7 +291,7 @@ mod tests {
     use tempfile::TempDir;
 
     fn payload(lsn: u64) -> Payload {
-        Payload { lsn: Lsn(lsn), system_id: "1".into(), publication: "p".into(), slot: "s".into() }
+        Payload { lsn: Lsn(lsn), fan_outs: Vec::new(), system_id: "1".into(), publication: "p".into(), slot: "s".into() }
     }
 
     fn add(index: &mut WorkingIndex, name: &str) -> uuid::Uuid {

@@ -102,7 +102,7 @@ pub(crate) async fn resume(
         }
         let index = blocking(move || WorkingIndex::open(&dir, Purpose::Stream)).await??;
         tracing::info!(generation, epoch = publisher.head().epoch, wal.lsn = %payload.lsn, "resumed");
-        return Ok(Some(Resumed { publisher, projection: Projection::new(index)?, payload }));
+        return Ok(Some(Resumed { publisher, projection: Projection::new(index, &payload)?, payload }));
     }
     Ok(None)
 }

@@ -203,10 +203,11 @@ impl Stream {
         let Some(mut projection) = self.projection.take() else { return Ok(()) };
         self.committed_at = Instant::now();
         self.payload.lsn = self.cursor.position;
-        let payload = self.payload.clone();
+        let mut payload = self.payload.clone();
         let now = Timestamp::now();
-        let committed = blocking(move || projection.commit(&payload, now).map(|found| (projection, found)));
-        let (projection, found) = committed.await??;
+        let committed = blocking(move || projection.commit(&mut payload, now).map(|found| (projection, payload, found)));
+        let (projection, payload, found) = committed.await??;
+        self.payload = payload;
         // Before anybody goes on from this commit: who is not told yet would never be.
         self.teller.tell(&found).await?;
         self.publisher.publish(projection.index(), &self.payload).await?;

@@ -1,18 +1,29 @@
 //! Writes the pending state into the working index: parents, then the events they reach, each event once.
 //!
-//! The fan-out reads the index's last commit in storage order and holds one event at a time, however many a venue has.
+//! The fan-out reads the index's last commit in storage order and holds one event at a time.
 
 use super::{ApplyError, Projection};
+use crate::index::Parent;
 use crate::row::Table;
 use search::document::{EventDocument, Kind};
-use uuid::Uuid;
+use std::collections::hash_map::Entry;
 
 impl Projection {
     /// Hands everything pending to the index's writer; a commit must follow before anything is looked up.
     pub(super) fn write_pending(&mut self) -> Result<(), ApplyError> {
-        let parents = self.write_parents()?;
-        self.write_children(&parents)?;
-        for (id, event) in std::mem::take(&mut self.events) {
+        self.write_parents()?;
+        let batch = self.fan_outs.take(&self.index)?;
+        for parent in batch.parents {
+            self.recall(parent)?;
+        }
+        let events = std::mem::take(&mut self.events);
+        for address in batch.events {
+            let mut event = self.index.event_at(address)?;
+            if !events.contains_key(&event.event_id) && self.refresh(&mut event) {
+                self.write_event(&event)?;
+            }
+        }
+        for (id, event) in events {
             match event {
                 Some(mut event) => {
                     self.refresh(&mut event);
@@ -33,31 +44,36 @@ impl Projection {
     }
 
     /// The venues and artists that changed; their names are still pending for the events' sake.
-    fn write_parents(&mut self) -> Result<Vec<(Kind, Uuid)>, ApplyError> {
-        let mut changed = Vec::new();
+    fn write_parents(&mut self) -> Result<(), ApplyError> {
         for (id, venue) in &self.venues {
             match venue {
                 Some(venue) => self.index.put(Kind::Venue, id.0, venue.to_document().map_err(document)?)?,
                 None => self.index.delete(Kind::Venue, id.0),
             }
-            changed.push((Kind::Venue, id.0));
+            self.fan_outs.begin(Parent::Venue(*id), self.published, &self.index)?;
         }
         for (id, artist) in &self.artists {
             match artist {
                 Some(artist) => self.index.put(Kind::Artist, id.0, artist.to_document().map_err(document)?)?,
                 None => self.index.delete(Kind::Artist, id.0),
             }
-            changed.push((Kind::Artist, id.0));
+            self.fan_outs.begin(Parent::Artist(*id), self.published, &self.index)?;
         }
-        Ok(changed)
+        Ok(())
     }
 
-    /// Events that nothing else touched: those that are pending are refreshed with the rest.
-    fn write_children(&mut self, parents: &[(Kind, Uuid)]) -> Result<(), ApplyError> {
-        for address in self.index.children(parents)? {
-            let mut event = self.index.event_at(address)?;
-            if !self.events.contains_key(&event.event_id) && self.refresh(&mut event) {
-                self.write_event(&event)?;
+    /// Has a parent as it is now among the pending ones, which events are refreshed from.
+    fn recall(&mut self, parent: Parent) -> Result<(), ApplyError> {
+        match parent {
+            Parent::Venue(id) => {
+                if let Entry::Vacant(vacant) = self.venues.entry(id) {
+                    vacant.insert(self.index.venue(id.0)?);
+                }
+            }
+            Parent::Artist(id) => {
+                if let Entry::Vacant(vacant) = self.artists.entry(id) {
+                    vacant.insert(self.index.artist(id.0)?);
+                }
             }
         }
         Ok(())
