@@ -291,7 +291,13 @@ mod tests {
     use tempfile::TempDir;
 
     fn payload(lsn: u64) -> Payload {
-        Payload { lsn: Lsn(lsn), fan_outs: Vec::new(), system_id: "1".into(), publication: "p".into(), slot: "s".into() }
+        Payload {
+            lsn: Lsn(lsn),
+            fan_outs: Vec::new(),
+            system_id: "1".into(),
+            publication: "p".into(),
+            slot: "s".into(),
+        }
     }
 
     fn add(index: &mut WorkingIndex, name: &str) -> uuid::Uuid {

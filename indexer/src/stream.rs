@@ -205,7 +205,8 @@ impl Stream {
         self.payload.lsn = self.cursor.position;
         let mut payload = self.payload.clone();
         let now = Timestamp::now();
-        let committed = blocking(move || projection.commit(&mut payload, now).map(|found| (projection, payload, found)));
+        let committed =
+            blocking(move || projection.commit(&mut payload, now).map(|found| (projection, payload, found)));
         let (projection, payload, found) = committed.await??;
         self.payload = payload;
         // Before anybody goes on from this commit: who is not told yet would never be.

@@ -27,13 +27,19 @@ impl Bits {
     /// The numbers from `from`, below `to`.
     pub(crate) fn range(len: usize, from: usize, to: usize) -> Self {
         let mut bits = Self::none(len);
-        let (from, to) = (from.min(len), to.min(len));
-        for (n, word) in bits.words.iter_mut().enumerate().take(to.div_ceil(64)).skip(from / 64) {
-            let start = (n * 64).max(from) - n * 64;
-            let end = ((n + 1) * 64).min(to).saturating_sub(n * 64);
-            if start < end {
-                *word = u64::MAX << start & u64::MAX >> (64 - end);
-            }
+        let to = to.min(len);
+        if from >= to {
+            return bits;
+        }
+        let (first, last) = (from / 64, (to - 1) / 64);
+        if let Some(words) = bits.words.get_mut(first..=last) {
+            words.fill(u64::MAX);
+        }
+        if let Some(word) = bits.words.get_mut(first) {
+            *word &= u64::MAX << (from % 64);
+        }
+        if let Some(word) = bits.words.get_mut(last) {
+            *word &= u64::MAX >> (63 - (to - 1) % 64);
         }
         bits
     }
@@ -95,6 +101,23 @@ impl Bits {
         }
     }
 
+    /// Keeps what is among these numbers too.
+    pub(crate) fn and_list(&mut self, numbers: &[u32]) {
+        let mut words = vec![0; self.words.len()];
+        for number in numbers {
+            let number = *number as usize;
+            if let Some((word, mine)) = words.get_mut(number / 64).zip(self.words.get(number / 64)) {
+                *word |= mine & 1 << (number % 64);
+            }
+        }
+        self.words = words;
+    }
+
+    /// Keeps the numbers that pass a test.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
+        self.and_below(self.len, &mut keep);
+    }
+
     /// Keeps the numbers below `first` only where `keep` has them too; what is not below it stays.
     pub(crate) fn and_below(&mut self, first: usize, mut keep: impl FnMut(usize) -> bool) {
         for (n, word) in self.words.iter_mut().enumerate().take(first.div_ceil(64)) {
@@ -146,6 +169,13 @@ impl Bits {
         each.collect()
     }
 
+    /// The numbers in order.
+    pub(crate) fn list(&self) -> Vec<u32> {
+        let mut numbers = Vec::new();
+        self.for_each(|number| numbers.push(u32::try_from(number).unwrap_or(u32::MAX)));
+        numbers
+    }
+
     /// The member's place in the order of members, given [`Bits::ranks`]; none when it is not in the set.
     pub(crate) fn rank(&self, ranks: &[u32], number: usize) -> Option<usize> {
         let word = self.words.get(number / 64)?;
@@ -193,6 +223,14 @@ mod tests {
             let mut without = Bits::all(200);
             for n in &a { without.remove(*n); }
             prop_assert_eq!(without.count(), 200 - a.len());
+            let list: Vec<u32> = b.iter().map(|n| u32::try_from(*n).unwrap()).collect();
+            let mut listed = left.clone();
+            listed.and_list(&list);
+            prop_assert_eq!(&listed, &both);
+            prop_assert_eq!(right.list(), list);
+            let mut kept = left.clone();
+            kept.retain(|n| b.contains(&n));
+            prop_assert_eq!(&kept, &both);
             let items: Vec<usize> = (0..200).collect();
             prop_assert_eq!(Bits::of(&items, |n| a.contains(n)), left);
         }

@@ -4,18 +4,23 @@
 //! A place in the arrays is an event's *rank* in the segment's order of (start, id), so a date range is a range of ranks and
 //! the first hits by date are the first bits of a set of ranks.
 
+mod remembered;
+
 use crate::bits::Bits;
 use crate::document::Kind;
-use crate::fold::{Word, Words};
+use crate::fold;
 use crate::names::{NONE, Names, Table};
 use crate::request::Slot;
+use crate::schema::fields;
 use crate::synonyms::Synonyms;
 use crate::vectors::Vector;
 use parking_lot::{Mutex, RwLock};
+use remembered::Remembered;
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, OnceLock};
 use tantivy::columnar::{Column, StrColumn};
+use tantivy::fieldnorm::FieldNormReader;
 use tantivy::schema::Field;
 use tantivy::{DocId, SegmentReader};
 use uuid::Uuid;
@@ -26,8 +31,8 @@ pub(crate) const NO_INSTANT: i64 = i64::MIN;
 pub(crate) const NO_PRICE: i64 = -1;
 /// Sets of ranks remembered per segment.
 const SETS_MAX: usize = 512;
-/// Terms whose counts are remembered per segment: eight bytes for each event that has one.
-const COUNTS_MAX: usize = 64;
+/// Bytes per event of a segment for where words stand in it.
+const STANDING_BYTES_PER_EVENT: usize = 64;
 
 /// The arrays; all but the multi-valued ones have one item per event.
 #[derive(Debug)]
@@ -65,6 +70,7 @@ pub(crate) struct Columns {
     pub(crate) artists: Lists<u32>,
     /// The first eight bytes of the folded title, so that most comparisons of titles compare numbers.
     pub(crate) name_key: Vec<u64>,
+    pub(crate) name_hash: Vec<u32>,
     titles: Texts,
     /// The synonyms among the segment's documents.
     pub(crate) synonyms: Synonyms,
@@ -72,39 +78,41 @@ pub(crate) struct Columns {
     pub(crate) duration_max_us: i64,
     rank: Vec<u32>,
     pub(crate) sets: Remembered<SetKey, Bits>,
-    pub(crate) counts: Remembered<Slot, Counts>,
+    /// How many words each event has, as field norms are numbered.
+    pub(crate) length_id: Vec<u8>,
+    /// Where words, and words that follow each other, stand.
+    pub(crate) standings: Remembered<Vec<Slot>, Standing>,
+    /// What each event's score is made with, on a day.
+    pub(crate) scoring: Mutex<Option<(i32, Arc<Vec<Scoring>>)>>,
     /// What the events mean, once it was worked out.
     pub(crate) vectors: OnceLock<Vec<Vector>>,
 }
 
-/// How often a term stands in each event that has it, by weight, and how many terms the event has: in order of rank.
-pub(crate) type Counts = Vec<(f32, u32)>;
-
-/// What was worked out before, a bounded number of things.
-#[derive(Debug)]
-pub(crate) struct Remembered<K, V> {
-    most: usize,
-    things: Mutex<HashMap<K, Arc<V>>>,
+/// What a score needs of an event, side by side: the hits of most words lie far apart, and each is one look at memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Scoring {
+    /// A hash of the whole folded title, so that hardly any other title is compared with a name.
+    pub(crate) name_hash: u32,
+    /// What popularity and nearness in time multiply the score by.
+    pub(crate) raise: f32,
+    /// How many words it has, as field norms are numbered.
+    pub(crate) length_id: u8,
+    /// How much it is pinned.
+    pub(crate) boost: u8,
 }
 
-impl<K: Eq + Hash, V> Remembered<K, V> {
-    fn new(most: usize) -> Self {
-        Self { most, things: Mutex::default() }
-    }
+/// Where a word stands in a segment, or one of several.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    /// The ranks of the events that have it, in order.
+    pub(crate) ranks: Vec<u32>,
+    /// How often it stands in each, by weight. Words that follow each other are not counted.
+    pub(crate) frequencies: Vec<f32>,
+}
 
-    pub(crate) fn recall(&self, key: &K) -> Option<Arc<V>> {
-        self.things.lock().get(key).map(Arc::clone)
-    }
-
-    pub(crate) fn remember(&self, key: K, thing: V) -> Arc<V> {
-        let thing = Arc::new(thing);
-        let mut things = self.things.lock();
-        if things.len() >= self.most {
-            // What is hot comes back at once; keeping score of it would cost every reader.
-            things.clear();
-        }
-        things.insert(key, Arc::clone(&thing));
-        thing
+impl Standing {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + size_of_val(self.ranks.as_slice()) + size_of_val(self.frequencies.as_slice())
     }
 }
 
@@ -121,8 +129,6 @@ pub(crate) enum SetKey {
     Status(Vec<u8>),
     /// Events in whose field the term stands, or one that begins so.
     Term(Field, Slot),
-    /// Events in one of whose parts these stand at successive positions.
-    Phrase(Vec<Slot>),
 }
 
 /// Several items per event.
@@ -225,12 +231,15 @@ impl Columns {
             genres: Lists::default(),
             artists: Lists::default(),
             name_key: Vec::with_capacity(events),
+            name_hash: Vec::with_capacity(events),
             titles: Texts::default(),
             synonyms: Synonyms::default(),
             duration_max_us: 0,
             rank: vec![NONE; max_doc as usize],
-            sets: Remembered::new(SETS_MAX),
-            counts: Remembered::new(COUNTS_MAX),
+            sets: Remembered::new(SETS_MAX, |_| 1),
+            length_id: Vec::with_capacity(events),
+            standings: Remembered::new(STANDING_BYTES_PER_EVENT * events, Standing::bytes),
+            scoring: Mutex::default(),
             vectors: OnceLock::new(),
         }
     }
@@ -265,7 +274,7 @@ impl Columns {
             SetKey::Status(statuses) => Bits::of(&self.status, |status| statuses.contains(status)),
             SetKey::Genre(numbers) => self.genres.having(numbers),
             SetKey::Artist(numbers) => self.artists.having(numbers),
-            SetKey::Term(..) | SetKey::Phrase(_) => Bits::none(self.len()),
+            SetKey::Term(..) => Bits::none(self.len()),
         };
         self.sets.remember(key, set)
     }
@@ -295,6 +304,7 @@ struct Source {
     genres: Option<StrColumn>,
     artists: Option<StrColumn>,
     title: Option<StrColumn>,
+    lengths: FieldNormReader,
 }
 
 impl Source {
@@ -333,6 +343,7 @@ impl Source {
             genres: fast.str("genres")?,
             artists: fast.str("artists")?,
             title: fast.str("title")?,
+            lengths: reader.get_fieldnorms_reader(fields().text)?,
         })
     }
 
@@ -348,6 +359,7 @@ impl Source {
                 *place = u32::try_from(rank).unwrap_or(NONE);
             }
             columns.doc.push(doc);
+            columns.length_id.push(self.lengths.fieldnorm_id(doc));
             columns.id.push(*id);
             columns.starts_at.push(*starts_at);
             if let Some(expected_at) = self.expected_at.first(doc) {
@@ -396,6 +408,8 @@ impl Source {
                 ends.push(text.len());
             }
         }
+        // Many events share a title.
+        let mut names: HashMap<&str, (u64, u32)> = HashMap::new();
         for (_, _, doc) in order {
             let ord = self.title.as_ref().and_then(|column| column.ords().first(*doc));
             let title = ord.and_then(|ord| usize::try_from(ord).ok()).and_then(|ord| {
@@ -405,7 +419,15 @@ impl Source {
             let title = title.unwrap_or_default();
             columns.titles.text.push_str(title);
             columns.titles.ends.push(columns.titles.text.len());
-            columns.name_key.push(name_key(title));
+            let (key, hash) = match names.entry(title) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => {
+                    let name = fold::name(title);
+                    *new.insert((name_key(&name), name_hash(&name)))
+                }
+            };
+            columns.name_key.push(key);
+            columns.name_hash.push(hash);
         }
         Ok(())
     }
@@ -462,19 +484,16 @@ fn small(column: &Column<u64>, doc: DocId) -> u32 {
     column.first(doc).and_then(|value| u32::try_from(value).ok()).unwrap_or(0)
 }
 
-/// The first eight bytes of a title's folded name as a number that sorts as they do; the rest of the title is not looked at.
-pub(crate) fn name_key(title: &str) -> u64 {
-    let mut words = Words::new(title);
-    let (mut word, mut name) = (Word::default(), String::new());
-    while name.len() < 8 && words.next_into(&mut word) {
-        if !name.is_empty() {
-            name.push(' ');
-        }
-        name.push_str(&word.text);
-    }
+/// The first eight bytes of a folded name as a number that sorts as they do.
+pub(crate) fn name_key(name: &str) -> u64 {
     let mut key = [0; 8];
     for (place, byte) in key.iter_mut().zip(name.bytes()) {
         *place = byte;
     }
     u64::from_be_bytes(key)
+}
+
+/// A number that hardly any other folded name has.
+pub(crate) fn name_hash(name: &str) -> u32 {
+    crc32fast::hash(name.as_bytes())
 }

@@ -166,7 +166,7 @@ impl View {
         let facets = facet::Counter { view: self, names: &names, plan: &plan, cells: &cells }.count(request, &matches);
         let day = request.cursor.as_ref().map_or_else(|| day_of(now), |cursor| cursor.day);
         let mut scores = match request.sort() {
-            Sort::Relevance => words.score(self, &matches, day)?,
+            Sort::Relevance => words.score(self, &matches, day),
             _ => Vec::new(),
         };
         if let Some(meaning) = &meaning {
@@ -222,7 +222,7 @@ impl View {
         let each = self.segments.iter().enumerate().map(|(number, segment)| {
             let mut base = segment.alive.clone();
             words.restrict(number, &mut base);
-            plan.apply(segment, &base, &request.facets, cells)
+            plan.apply(segment, base, &request.facets, cells)
         });
         each.collect()
     }

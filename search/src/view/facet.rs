@@ -6,6 +6,7 @@ use super::filter::{Matches, Plan};
 use super::{Segment, View};
 use crate::answer::FacetCount;
 use crate::bits::Bits;
+use crate::columns::SetKey;
 use crate::document::Status;
 use crate::names::{Names, Table};
 use crate::overlay::Cells;
@@ -13,6 +14,8 @@ use crate::request::{Availability, Facet, OnSale, Request};
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
+/// Words of sets that are counted in the time that the genres of one hit take.
+const GENRES_SHARE: usize = 16;
 /// Values given per facet.
 const VALUES_MAX: usize = 100;
 
@@ -72,6 +75,15 @@ impl Counter<'_> {
             Facet::Venue => &columns.venue,
             Facet::Currency => &columns.currency,
             Facet::Genre => {
+                let genres = self.names.genres.len();
+                // Whole words of a set at a time, unless there are few hits to look at.
+                if genres * columns.len() / 64 < events.count() * GENRES_SHARE {
+                    for (number, count) in (0..).zip(counts.iter_mut()) {
+                        let having = columns.set(SetKey::Genre(vec![number]));
+                        *count += u32::try_from(events.count_with(&having)).unwrap_or(u32::MAX);
+                    }
+                    return;
+                }
                 return events.for_each(|rank| columns.genres.of(rank).iter().for_each(|n| one(*n as usize)));
             }
             Facet::Artist => {

@@ -1,7 +1,7 @@
 //! A request's filters, resolved against the names and the clock, and applied to a segment as sets of ranks.
 //!
 //! Filters are grouped by what they are about, because a facet counts what all groups but its own let through. Filters on
-//! columns cover the segment; those on live cells are tried only on what the others leave.
+//! columns cover the segment; those on live cells or places are tried only on what the others leave.
 
 use super::time::{local_days, when_ranges};
 use super::{SearchError, Segment};
@@ -184,36 +184,48 @@ impl Plan {
     pub(super) fn apply(
         &self,
         segment: &Segment,
-        base: &Bits,
+        base: Bits,
         facets: &[Facet],
         cells: &Cells,
     ) -> Result<Matches, SearchError> {
-        let mut sets: Vec<(About, Arc<Bits>)> = Vec::with_capacity(self.clauses.len());
-        for (about, clause) in &self.clauses {
-            if let Some(set) = self.column_set(segment, clause)? {
-                sets.push((*about, set));
-            }
-        }
         let counted = |about: About| facets.iter().any(|facet| about == About::Facet(*facet));
-        let mut candidates = base.clone();
-        sets.iter().filter(|(about, _)| !counted(*about)).for_each(|(_, set)| candidates.and(set));
-        for (about, clause) in &self.clauses {
-            if let Some(set) = self.live_set(segment, clause, &candidates, cells) {
-                sets.push((*about, Arc::new(set)));
+        let (own, common): (Vec<_>, Vec<_>) = self.clauses.iter().partition(|(about, _)| counted(*about));
+        let mut hits = base;
+        let mut live = Vec::new();
+        for (_, clause) in common {
+            match self.column_set(segment, clause)? {
+                Some(set) => hits.and(&set),
+                None => live.push(clause),
             }
         }
-        let but = |left_out: Option<Facet>| {
-            let mut left = base.clone();
-            let kept = sets.iter().filter(|(about, _)| left_out.is_none_or(|facet| *about != About::Facet(facet)));
-            kept.for_each(|(_, set)| left.and(set));
-            left
-        };
+        // Each event that is left is looked at, so these come last.
+        for clause in live {
+            self.retain_live(segment, clause, &mut hits, cells);
+        }
+        let mut sets: Vec<(About, Arc<Bits>)> = Vec::with_capacity(own.len());
+        for (about, clause) in own {
+            let set = self.column_set(segment, clause)?.unwrap_or_else(|| {
+                let mut set = hits.clone();
+                self.retain_live(segment, clause, &mut set, cells);
+                Arc::new(set)
+            });
+            sets.push((*about, set));
+        }
         let filtered = facets.iter().filter(|facet| sets.iter().any(|(about, _)| *about == About::Facet(**facet)));
-        let without = filtered.map(|facet| (*facet, but(Some(*facet)))).collect();
-        Ok(Matches { hits: but(None), without })
+        let without = filtered.map(|facet| {
+            let mut left = hits.clone();
+            let others = sets.iter().filter(|(about, _)| *about != About::Facet(*facet));
+            others.for_each(|(_, set)| left.and(set));
+            (*facet, left)
+        });
+        let without = without.collect();
+        for (_, set) in &sets {
+            hits.and(set);
+        }
+        Ok(Matches { hits, without })
     }
 
-    /// The set of a filter on columns; none for one on live cells or the clock of sales.
+    /// The set of a filter on columns; none for one that is tried on each event.
     fn column_set(&self, segment: &Segment, clause: &Clause) -> Result<Option<Arc<Bits>>, SearchError> {
         let columns = &segment.columns;
         let first_from = |instant: i64| columns.starts_at.partition_point(|start| *start < instant);
@@ -233,9 +245,6 @@ impl Plan {
                     columns.ends_at.get(rank).is_some_and(|end| *end != NO_INSTANT && *end > self.now_us)
                 });
                 ahead
-            }
-            Clause::Venues(marked) => {
-                Bits::of(&columns.venue, |venue| marked.get(*venue as usize).copied().unwrap_or(false))
             }
             Clause::Zones(zones) => {
                 let spans = zones.iter().flatten();
@@ -258,7 +267,9 @@ impl Plan {
                 }
                 set
             }
-            Clause::OnSale(_) | Clause::Price(..) | Clause::Availability(_) | Clause::Seats(_) => return Ok(None),
+            Clause::Venues(_) | Clause::OnSale(_) | Clause::Price(..) | Clause::Availability(_) | Clause::Seats(_) => {
+                return Ok(None);
+            }
         };
         Ok(Some(Arc::new(set)))
     }
@@ -278,26 +289,20 @@ impl Plan {
         segment.columns.venue.get(rank).and_then(|venue| self.zones.get(*venue as usize)).copied()
     }
 
-    /// The candidates that pass a filter on live cells; none for one on columns.
-    fn live_set(&self, segment: &Segment, clause: &Clause, candidates: &Bits, cells: &Cells) -> Option<Bits> {
-        let mut set = Bits::none(segment.columns.len());
-        let mut keep = |test: &dyn Fn(usize) -> bool| {
-            candidates.for_each(|rank| {
-                if test(rank) {
-                    set.insert(rank);
-                }
-            });
-        };
+    /// Keeps the events that pass a filter that has no set.
+    fn retain_live(&self, segment: &Segment, clause: &Clause, events: &mut Bits, cells: &Cells) {
         match clause {
-            Clause::OnSale(states) => keep(&|rank| states.contains(&segment.on_sale(rank, self.now_us))),
-            Clause::Price(from, to) => {
-                keep(&|rank| segment.live(rank, cells).price_min.is_some_and(|price| (*from..=*to).contains(&price)));
+            Clause::Venues(marked) => {
+                let venues = &segment.columns.venue;
+                events.retain(|rank| venues.get(rank).and_then(|venue| marked.get(*venue as usize)) == Some(&true));
             }
-            Clause::Availability(states) => keep(&|rank| states.contains(&segment.availability(rank, cells))),
-            Clause::Seats(seats) => keep(&|rank| segment.live(rank, cells).seats_left >= *seats),
-            _ => return None,
+            Clause::OnSale(states) => events.retain(|rank| states.contains(&segment.on_sale(rank, self.now_us))),
+            Clause::Price(from, to) => events
+                .retain(|rank| segment.live(rank, cells).price_min.is_some_and(|price| (*from..=*to).contains(&price))),
+            Clause::Availability(states) => events.retain(|rank| states.contains(&segment.availability(rank, cells))),
+            Clause::Seats(seats) => events.retain(|rank| segment.live(rank, cells).seats_left >= *seats),
+            _ => {}
         }
-        Some(set)
     }
 }
 

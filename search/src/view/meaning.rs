@@ -87,7 +87,7 @@ impl Meaning {
         for (number, segment) in view.segments.iter().enumerate() {
             let mut base = segment.alive.clone();
             words.rule_out(number, &mut base);
-            open.push(plan.apply(segment, &base, &request.facets, cells)?);
+            open.push(plan.apply(segment, base, &request.facets, cells)?);
         }
         let near = |facet: Option<Facet>| {
             let candidates = open.iter().map(|open| match facet {

@@ -1,5 +1,6 @@
 //! The initial build: Postgres → index → published, over a million varied events (`FRONTROW_BENCH_EVENTS`).
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tests::Indexer;
 
@@ -10,19 +11,28 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         .await;
     let copy = bare_copy(&database).await?;
 
-    let start = Instant::now();
-    let mut indexer = Indexer::start(&database, data.path());
-    let head = Indexer::store(data.path()).join("ALIAS");
-    while !head.exists() {
-        assert!(indexer.process.poll().is_none(), "{}", indexer.process.output());
-        assert!(start.elapsed() < Duration::from_mins(20), "{}", indexer.process.output());
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let per_s = documents as f64 / start.elapsed().as_secs_f64();
+    let took = build(&database, data.path()).await;
+    let per_s = documents as f64 / took.as_secs_f64();
     let figure = format!("{documents} documents, copy to published");
     super::print(&figure, (per_s, "/s"), (20_000.0, "bound, /s:"));
     super::print(&figure, (per_s, "/s"), (documents as f64 / copy.as_secs_f64(), "bare COPY, /s:"));
     Ok(())
+}
+
+/// An indexer from nothing to its first publication, and stopped: how long it took.
+pub(crate) async fn build(database: &tests::Database, data: &Path) -> Duration {
+    let start = Instant::now();
+    let mut indexer = Indexer::start(database, data);
+    let published = Indexer::store(data).join("ALIAS");
+    while !published.exists() {
+        assert!(indexer.process.poll().is_none(), "{}", indexer.process.output());
+        assert!(start.elapsed() < Duration::from_mins(20), "{}", indexer.process.output());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let took = start.elapsed();
+    indexer.process.interrupt();
+    indexer.process.end().await;
+    took
 }
 
 /// The same rows copied out of Postgres by nobody in particular.

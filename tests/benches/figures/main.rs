@@ -9,6 +9,7 @@ mod best;
 mod cold;
 mod freshness;
 mod holds;
+mod hot;
 mod index;
 mod load;
 mod refusals;
@@ -43,6 +44,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted("search") {
         runtime.block_on(search::run())?;
+    }
+    if wanted("hot") {
+        runtime.block_on(hot::run())?;
     }
     if wanted("index") {
         runtime.block_on(index::run())?;

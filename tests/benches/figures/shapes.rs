@@ -113,6 +113,7 @@ impl Vocabulary {
 
 pub(crate) async fn run() -> anyhow::Result<()> {
     let (database, data) = super::demo(super::events()?).await?;
+    super::index::build(&database, data.path()).await;
     let vocabulary = Arc::new(postgres::prepare(&database).await?);
     let typesense = typesense::Engine::start(&database).await?;
     let server = Server::start_on(&database, data.path(), |_| {}).await;

@@ -53,6 +53,8 @@ async fn a_renamed_house_of_many_events_holds_up_nobody_and_reaches_them_all_wha
     }
     case.assert_equal().await;
     let last = case.database.lsn().await;
-    until("everything", || async { positions(&case).await.filter(|(whole, applied)| whole == applied && *whole >= last) })
-        .await;
+    until("everything", || async {
+        positions(&case).await.filter(|(whole, applied)| whole == applied && *whole >= last)
+    })
+    .await;
 }

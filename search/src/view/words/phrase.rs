@@ -2,9 +2,9 @@
 //!
 //! Parts lie apart in the index, so a phrase is never put together from two of them.
 
-use super::found::FoundSlot;
-use crate::bits::Bits;
-use crate::columns::SetKey;
+use super::all_of;
+use super::found::{FoundSlot, REMEMBERED_EVENTS_MIN};
+use crate::columns::Standing;
 use crate::request::{Clause, Slot};
 use crate::schema::fields;
 use crate::view::{SearchError, Segment, View};
@@ -13,36 +13,29 @@ use tantivy::postings::Postings as _;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet as _, TERMINATED};
 
-/// A phrase whose words so many events have is remembered with its events.
-const REMEMBERED_EVENTS_MIN: usize = 256;
-
 /// A document's number in the list of candidates, and a position in it.
 type At = (u32, u32);
 
 /// Per segment the events in which a phrase stands.
-pub(super) fn events(view: &View, clause: &Clause, slots: &[FoundSlot]) -> Result<Vec<Arc<Bits>>, SearchError> {
+pub(super) fn events(view: &View, clause: &Clause, slots: &[FoundSlot]) -> Result<Vec<Arc<Standing>>, SearchError> {
     let each = view.segments.iter().enumerate().map(|(number, segment)| {
-        let mut candidates = Bits::all(segment.columns.len());
-        for set in slots.iter().filter_map(|found| found.sets.get(number)) {
-            candidates.and(set);
+        if let Some(found) = segment.columns.standings.recall(clause.slots.as_slice()) {
+            return Ok(found);
         }
-        let count = candidates.count();
-        if count < REMEMBERED_EVENTS_MIN {
-            return Ok(Arc::new(verified(segment, clause, &candidates)?));
-        }
-        let key = SetKey::Phrase(clause.slots.clone());
-        match segment.columns.sets.recall(&key) {
-            Some(found) => Ok(found),
-            None => Ok(segment.columns.sets.remember(key, verified(segment, clause, &candidates)?)),
-        }
+        let lists = slots.iter().filter_map(|found| found.standings.get(number)).map(|standing| &*standing.ranks);
+        let candidates = all_of(lists.collect());
+        let ranks = verified(segment, clause, &candidates)?;
+        let standing = Standing { ranks, frequencies: Vec::new() };
+        let dear = candidates.len() >= REMEMBERED_EVENTS_MIN;
+        Ok(if dear { segment.columns.standings.remember(clause.slots.clone(), standing) } else { Arc::new(standing) })
     });
     each.collect()
 }
 
 /// The candidates, all of which have every word, in which the words follow each other.
-fn verified(segment: &Segment, clause: &Clause, candidates: &Bits) -> Result<Bits, SearchError> {
-    let mut docs: Vec<DocId> = Vec::new();
-    candidates.for_each(|rank| docs.extend(segment.columns.doc.get(rank)));
+fn verified(segment: &Segment, clause: &Clause, candidates: &[u32]) -> Result<Vec<u32>, SearchError> {
+    let docs = candidates.iter().filter_map(|rank| segment.columns.doc.get(*rank as usize)).copied();
+    let mut docs: Vec<DocId> = docs.collect();
     docs.sort_unstable();
     // Where the words so far stand one after the other: the place of the last of them.
     let mut ends: Vec<At> = Vec::new();
@@ -53,11 +46,11 @@ fn verified(segment: &Segment, clause: &Clause, candidates: &Bits) -> Result<Bit
             break;
         }
     }
-    let mut set = Bits::none(segment.columns.len());
-    for rank in ends.iter().filter_map(|(n, _)| segment.columns.rank_of(*docs.get(*n as usize)?)) {
-        set.insert(rank);
-    }
-    Ok(set)
+    let ranks = ends.iter().filter_map(|(n, _)| segment.columns.rank_of(*docs.get(*n as usize)?));
+    let mut ranks: Vec<u32> = ranks.map(|rank| u32::try_from(rank).unwrap_or(u32::MAX)).collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    Ok(ranks)
 }
 
 /// Where a slot's terms stand in the documents, in order.

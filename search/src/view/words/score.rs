@@ -6,20 +6,15 @@
 //! and by up to a tenth for the days d until the event, as 30 / (30 + d): neither ever lifts an event over a better kind of match.
 //! What an admin pinned comes before all.
 
-use super::found::{Found, REMEMBERED_POSTINGS_MIN};
-use super::{Words, all_of};
+use super::found::Found;
+use super::{Words, keep, leap};
 use crate::bits::Bits;
-use crate::columns::{Counts, name_key};
+use crate::columns::{Scoring, Standing, name_hash};
 use crate::fold;
-use crate::request::Slot;
-use crate::schema::fields;
 use crate::view::filter::Matches;
-use crate::view::{SearchError, Segment, View};
+use crate::view::{Segment, View};
 use std::sync::Arc;
 use tantivy::fieldnorm::FieldNormReader;
-use tantivy::postings::{Postings as _, TermInfo};
-use tantivy::schema::IndexRecordOption;
-use tantivy::{DocId, DocSet as _, InvertedIndexReader};
 
 /// BM25's customary parameters.
 const K1: f32 = 1.2;
@@ -31,9 +26,8 @@ const RAISE_MAX: f32 = 0.1;
 const POPULARITY_HALF: f32 = 100.0;
 const DAYS_HALF: f32 = 30.0;
 const DAY_US: i64 = 86_400_000_000;
-/// Up to so many hits are leapt to in the postings of a word that has this many times as many.
-const FEW_MAX: usize = 4_096;
-const SEEK_POSTINGS: u64 = 16;
+/// A word that so many times as many events have as there are hits is leapt through from hit to hit.
+const LEAP_SHARE: usize = 16;
 /// The score whose fraction is a half.
 const SHOWN_HALF: f32 = 10.0;
 
@@ -89,186 +83,112 @@ impl Relevance {
 
 impl Words {
     /// The relevance of each hit on a day (days since 1970), per segment in the order of its ranks.
-    pub(in crate::view) fn score(
-        &self,
-        view: &View,
-        matches: &[Matches],
-        day: i32,
-    ) -> Result<Vec<Vec<Relevance>>, SearchError> {
-        let each = view.segments.iter().zip(matches).enumerate();
-        each.map(|(number, (segment, found))| {
-            let sums = self.sums(view, number, found)?;
-            let (mut typed, mut meant) = (found.hits.clone(), found.hits.clone());
-            for group in &self.groups {
-                all_of(&group.clauses, number, &mut typed, |found| &found.typed);
-                all_of(&group.clauses, number, &mut meant, |found| &found.sets);
-            }
-            let title_key = name_key(&self.name);
-            let mut relevances = Vec::with_capacity(sums.len());
-            let mut sums = sums.into_iter();
-            found.hits.for_each(|rank| {
-                let columns = &segment.columns;
-                let has_key = columns.name_key.get(rank) == Some(&title_key);
-                let kind = if has_key && fold::name(columns.title(rank)) == self.name {
-                    Kind::Title
-                } else if typed.contains(rank) {
-                    Kind::Typed
-                } else if meant.contains(rank) {
-                    Kind::Typo
-                } else {
-                    Kind::Synonym
-                };
-                let score = sums.next().unwrap_or(0.0) * segment.raise(rank, day);
-                relevances.push(Relevance::new(segment.boost(rank), kind, score));
-            });
-            Ok(relevances)
-        })
-        .collect()
+    pub(in crate::view) fn score(&self, view: &View, matches: &[Matches], day: i32) -> Vec<Vec<Relevance>> {
+        let norms = norms(view);
+        let title_hash = name_hash(&self.name);
+        let each = view.segments.iter().zip(matches).enumerate().map(|(number, (segment, found))| {
+            let ranks = found.hits.list();
+            let counted = self.counted(view, number, &ranks);
+            let scoring = segment.scoring(day);
+            let kinds = self.kinds(number, found);
+            let relevance = |(nth, rank): (usize, &u32)| {
+                let rank = *rank as usize;
+                let Scoring { name_hash, raise, length_id, boost } = scoring.get(rank).copied().unwrap_or_default();
+                let norm = norms.get(usize::from(length_id)).copied().unwrap_or(K1);
+                let score = counted.iter().fold(0.0, |sum, (weight, frequencies)| {
+                    let frequency = frequencies.get(nth).copied().unwrap_or(0.0);
+                    sum + weight * frequency / (frequency + norm)
+                });
+                let is_title = name_hash == title_hash && fold::name(segment.columns.title(rank)) == self.name;
+                let kind = if is_title { Kind::Title } else { kinds.of(rank) };
+                Relevance::new(boost, kind, score * raise)
+            };
+            ranks.iter().enumerate().map(relevance).collect()
+        });
+        each.collect()
     }
 
-    /// The sum of BM25 over everything looked for, of each hit of a segment.
-    #[expect(clippy::cast_precision_loss, reason = "a score needs no more than a float holds")]
-    fn sums(&self, view: &View, number: usize, found: &Matches) -> Result<Vec<f32>, SearchError> {
-        let Some(segment) = view.segments.get(number) else { return Ok(Vec::new()) };
-        let length_mean = (view.tokens as f32 / (view.events.max(1)) as f32).max(1.0);
-        let mut scorer = Scorer::new(segment, &found.hits)?;
-        let mut sums = vec![0.0; scorer.frequencies.len()];
+    /// For everything looked for its weight and how often it stands in each hit of a segment.
+    fn counted(&self, view: &View, number: usize, hits: &[u32]) -> Vec<(f32, Vec<f32>)> {
         let typed = self.groups.iter().flat_map(|group| group.clauses.iter().map(|clause| (clause, 1.0)));
         let meant = self.groups.iter().flat_map(|group| group.meanings.iter().flatten().map(|c| (c, SYNONYM_WEIGHT)));
-        for (clause, weight) in typed.chain(meant) {
-            for (slot, standing) in clause.clause.slots.iter().zip(&clause.slots) {
-                let weight = weight * idf(standing.events, view.events) * (K1 + 1.0);
-                scorer.count(slot, clause, standing.sets.get(number))?;
-                for (sum, (frequency, length)) in sums.iter_mut().zip(&scorer.frequencies) {
-                    let norm = K1 * (1.0 - B + B * *length as f32 / length_mean);
-                    *sum += weight * frequency / (frequency + norm);
-                }
-            }
-        }
-        Ok(sums)
-    }
-}
-
-/// Counts words in the hits of a segment.
-struct Scorer<'a> {
-    segment: &'a Segment,
-    hits: &'a Bits,
-    ranks: Vec<u32>,
-    /// The documents of the hits in order, each with its hit's place, where there are few.
-    few: Vec<(DocId, usize)>,
-    index: Arc<InvertedIndexReader>,
-    lengths: FieldNormReader,
-    /// For each hit how often the word counted last stands in it, by weight, and how many words it has.
-    frequencies: Counts,
-}
-
-impl<'a> Scorer<'a> {
-    fn new(segment: &'a Segment, hits: &'a Bits) -> Result<Self, SearchError> {
-        let frequencies = vec![(0.0, 0); hits.count()];
-        let mut few = Vec::new();
-        if frequencies.len() <= FEW_MAX {
-            hits.for_each(|rank| few.extend(segment.columns.doc.get(rank).map(|doc| (*doc, few.len()))));
-            few.sort_unstable();
-        }
-        let index = segment.reader.inverted_index(fields().text)?;
-        let lengths = segment.reader.get_fieldnorms_reader(fields().text)?;
-        Ok(Self { segment, hits, ranks: hits.ranks(), few, index, lengths, frequencies })
-    }
-
-    /// Counts a term, which stands in `set`, and what its clause may have meant by it.
-    fn count(&mut self, slot: &Slot, clause: &Found, set: Option<&Arc<Bits>>) -> Result<(), SearchError> {
-        self.frequencies.fill((0.0, 0));
-        if self.frequencies.is_empty() {
-            return Ok(());
-        }
-        let remembered = self.segment.columns.counts.recall(slot);
-        if let Some((set, counts)) = set.zip(remembered).filter(|_| clause.typos.is_empty()) {
-            self.copy(set, &counts);
-            return Ok(());
-        }
-        let mut terms = slot.terms(&self.index)?;
-        for (typo, weight) in &clause.typos {
-            terms.extend(self.index.terms().get(typo)?.map(|info| (info, *weight)));
-        }
-        let postings: u64 = terms.iter().map(|(info, _)| u64::from(info.doc_freq)).sum();
-        let few = self.few.len() as u64;
-        if few > 0 && few * SEEK_POSTINGS < postings {
-            return terms.iter().try_for_each(|(info, weight)| self.seek(info, *weight));
-        }
-        match set {
-            Some(set) if clause.typos.is_empty() && postings >= REMEMBERED_POSTINGS_MIN => {
-                let mut counts = vec![(0.0, 0); set.count()];
-                self.scan(&terms, (set, &set.ranks()), &mut counts)?;
-                let counts = self.segment.columns.counts.remember(slot.clone(), counts);
-                self.copy(set, &counts);
-            }
-            _ => {
-                let mut counts = std::mem::take(&mut self.frequencies);
-                let scanned = self.scan(&terms, (self.hits, &self.ranks), &mut counts);
-                self.frequencies = counts;
-                scanned?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes the hits' counts out of those of a whole set.
-    fn copy(&mut self, set: &Bits, counts: &Counts) {
-        if set == self.hits {
-            self.frequencies.copy_from_slice(counts);
-            return;
-        }
-        let mut counts = counts.iter();
-        set.for_each(|rank| {
-            let count = counts.next();
-            let place = self.hits.rank(&self.ranks, rank);
-            if let Some((sum, count)) = place.and_then(|place| self.frequencies.get_mut(place)).zip(count) {
-                *sum = *count;
-            }
+        let slots = typed.chain(meant).flat_map(|(clause, weight)| clause.slots.iter().map(move |slot| (slot, weight)));
+        let counted = slots.filter_map(|(slot, weight)| {
+            let standing = slot.standings.get(number)?;
+            Some((weight * idf(slot.events, view.events) * (K1 + 1.0), standing.among(hits)))
         });
+        counted.collect()
     }
 
-    /// Reads all of the terms' postings, adding to the counts of a set's members.
-    #[expect(clippy::cast_precision_loss, reason = "a score needs no more than a float holds")]
-    fn scan(
-        &self,
-        terms: &[(TermInfo, f32)],
-        (set, ranks): (&Bits, &[u32]),
-        counts: &mut Counts,
-    ) -> Result<(), SearchError> {
-        for (info, weight) in terms {
-            let mut postings = self.index.read_block_postings_from_terminfo(info, IndexRecordOption::WithFreqs)?;
-            while postings.block_len() > 0 {
-                for (doc, frequency) in postings.docs().iter().zip(postings.freqs()) {
-                    let rank = self.segment.columns.rank_of(*doc);
-                    let place = rank.and_then(|rank| set.rank(ranks, rank));
-                    if let Some(sum) = place.and_then(|place| counts.get_mut(place)) {
-                        sum.0 += weight * *frequency as f32;
-                        sum.1 = self.lengths.fieldnorm(*doc);
-                    }
+    /// What the hits of a segment owe their match to, if not to their title.
+    fn kinds(&self, number: usize, found: &Matches) -> Kinds {
+        let is_plain = |found: &Found| found.typos.is_empty();
+        if self.groups.iter().all(|group| group.meanings.is_empty() && group.clauses.iter().all(is_plain)) {
+            return Kinds { typed: None };
+        }
+        let (mut typed, mut meant) = (found.hits.clone(), found.hits.clone());
+        for group in &self.groups {
+            keep(&group.clauses, number, &mut typed, |found| &found.typed);
+            keep(&group.clauses, number, &mut meant, |found| &found.meant);
+        }
+        Kinds { typed: Some((typed, meant)) }
+    }
+}
+
+/// What typed words alone and with typing errors let through; none when there is nothing but what was typed.
+struct Kinds {
+    typed: Option<(Bits, Bits)>,
+}
+
+impl Kinds {
+    fn of(&self, rank: usize) -> Kind {
+        match &self.typed {
+            None => Kind::Typed,
+            Some((typed, _)) if typed.contains(rank) => Kind::Typed,
+            Some((_, meant)) if meant.contains(rank) => Kind::Typo,
+            Some(_) => Kind::Synonym,
+        }
+    }
+}
+
+/// What is added to a frequency in BM25's denominator, by the number of an event's length.
+type Norms = [f32; 256];
+
+#[expect(clippy::cast_precision_loss, reason = "a score needs no more than a float holds")]
+fn norms(view: &View) -> Norms {
+    let length_mean = (view.tokens as f32 / (view.events.max(1)) as f32).max(1.0);
+    std::array::from_fn(|id| {
+        let length = FieldNormReader::id_to_fieldnorm(u8::try_from(id).unwrap_or(u8::MAX));
+        K1 * (1.0 - B + B * length as f32 / length_mean)
+    })
+}
+
+impl Standing {
+    /// How often it stands in each of some events.
+    fn among(&self, hits: &[u32]) -> Vec<f32> {
+        let Self { ranks, frequencies } = self;
+        if hits == ranks {
+            return frequencies.clone();
+        }
+        let mut found = vec![0.0; hits.len()];
+        if hits.len() * LEAP_SHARE < ranks.len() {
+            let mut rest = ranks.as_slice();
+            for (rank, found) in hits.iter().zip(&mut found) {
+                rest = leap(rest, *rank);
+                if rest.first() == Some(rank) {
+                    *found = frequencies.get(ranks.len() - rest.len()).copied().unwrap_or(0.0);
                 }
-                postings.advance();
+            }
+            return found;
+        }
+        let mut hits = hits.iter().zip(&mut found).peekable();
+        for (rank, frequency) in ranks.iter().zip(frequencies) {
+            while hits.next_if(|(hit, _)| *hit < rank).is_some() {}
+            if let Some((_, found)) = hits.next_if(|(hit, _)| *hit == rank) {
+                *found = *frequency;
             }
         }
-        Ok(())
-    }
-
-    /// Leaps through a term's postings from hit to hit.
-    #[expect(clippy::cast_precision_loss, reason = "a score needs no more than a float holds")]
-    fn seek(&mut self, info: &TermInfo, weight: f32) -> Result<(), SearchError> {
-        let mut postings = self.index.read_postings_from_terminfo(info, IndexRecordOption::WithFreqs)?;
-        for (doc, place) in &self.few {
-            if postings.doc() < *doc {
-                postings.seek(*doc);
-            }
-            if postings.doc() == *doc
-                && let Some(sum) = self.frequencies.get_mut(*place)
-            {
-                sum.0 += weight * postings.term_freq() as f32;
-                sum.1 = self.lengths.fieldnorm(*doc);
-            }
-        }
-        Ok(())
+        found
     }
 }
 
@@ -276,6 +196,26 @@ impl Segment {
     /// How much an event is pinned.
     fn boost(&self, rank: usize) -> u8 {
         if self.columns.pinned.contains(rank) { self.columns.boosts.get(&rank).copied().unwrap_or(0) } else { 0 }
+    }
+
+    /// What scores are made with on a day, remembered while it is that day.
+    fn scoring(&self, day: i32) -> Arc<Vec<Scoring>> {
+        let mut remembered = self.columns.scoring.lock();
+        if let Some((of, scoring)) = &*remembered
+            && *of == day
+        {
+            return Arc::clone(scoring);
+        }
+        let lengths = self.columns.name_hash.iter().zip(&self.columns.length_id).enumerate();
+        let each = lengths.map(|(rank, (name_hash, length_id))| Scoring {
+            name_hash: *name_hash,
+            raise: self.raise(rank, day),
+            length_id: *length_id,
+            boost: self.boost(rank),
+        });
+        let scoring = Arc::new(each.collect());
+        *remembered = Some((day, Arc::clone(&scoring)));
+        scoring
     }
 
     /// By what popularity and nearness in time raise an event's score.
