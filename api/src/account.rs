@@ -7,7 +7,7 @@ mod record;
 mod token;
 
 pub use password::{PasswordError, Passwords};
-pub use record::{Account, Role, by_email, by_token, name, names};
+pub use record::{Account, Role, addressee, by_email, by_token, name, names};
 pub use token::{SESSION_TTL_S, sweep};
 
 use crate::app::App;

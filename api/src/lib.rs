@@ -42,3 +42,4 @@ pub mod shared_body;
 pub mod ticket;
 pub mod upload;
 pub mod vectors;
+pub mod waiting;

@@ -1,9 +1,10 @@
-//! Mail to people, through SMTP: what their saved searches have found. Off unless `FRONTROW_SMTP` names a server.
+//! Mail to people, through SMTP: what their saved searches have found, and seats they waited for. Off unless `FRONTROW_SMTP` names a server.
 //!
 //! The table of matches is the outbox. A match stands in one mail, a mail is sent once: its row is leased before and marked after, and
 //! its `Message-ID` is the same at every try, so that even a crash between the server's word and ours shows one mail.
 
 mod letter;
+mod offers;
 mod table;
 mod worker;
 

@@ -7,8 +7,8 @@ use crate::payment::ProviderError;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use booking::{
-    BuyError, CheckInError, ExchangeError, ExtendError, Failure, RefundError, ReleaseError, ReserveError, SalesError,
-    SeatsError, TransferError,
+    BuyError, CheckInError, ExchangeError, ExtendError, Failure, JoinError, RefundError, ReleaseError, ReserveError,
+    SalesError, SeatsError, TransferError,
 };
 use search::BadParameter;
 use serde_json::{Map, Value, json};
@@ -310,6 +310,23 @@ impl From<BuyError> for Problem {
             BuyError::InProgress => in_progress(),
             BuyError::Busy => not_now(),
             BuyError::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<JoinError> for Problem {
+    fn from(error: JoinError) -> Self {
+        let conflict = |name, title| Self::new(StatusCode::CONFLICT, name, title);
+        match error {
+            JoinError::NoSuchEvent => no_such_event(),
+            JoinError::SeatsLeft => conflict("seats-left", "There is nothing to wait for: these seats can be had"),
+            JoinError::InLine => conflict("in-line", "You wait for something else; leave the line first"),
+            JoinError::LineFull => conflict("line-full", "So many wait that nobody more is let in line"),
+            JoinError::BadAsk { field, must } => Self::invalid(field, must),
+            JoinError::LimitReached { limit } => ReserveError::LimitReached { limit }.into(),
+            JoinError::NotOnSale { opens_at, closed } => ReserveError::NotOnSale { opens_at, closed }.into(),
+            JoinError::Busy => not_now(),
+            JoinError::Failed(failure) => failure.into(),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::openapi::{self, DescribeError};
 use crate::problem::Problem;
 use crate::{
     account, buy, catalog, door, edge, find, limit, notification, ops, order, pages, payment, report, reserve, sandbox,
-    saved_search, seats, ticket, upload,
+    saved_search, seats, ticket, upload, waiting,
 };
 use axum::Router;
 use axum::http::StatusCode;
@@ -48,6 +48,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(order::router())
         .merge(ticket::router())
         .merge(door::router())
+        .merge(waiting::router())
         .merge(upload::router())
         .merge(report::router())
         .merge(saved_search::router())

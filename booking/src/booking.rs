@@ -8,6 +8,7 @@ mod read;
 mod refund;
 mod report;
 mod tickets;
+mod waiting;
 mod watch;
 
 pub use exchange::ExchangeError;
@@ -316,7 +317,10 @@ pub(crate) fn reserve_error(refused: Refused) -> ReserveError {
             Refusal::NotOnSale { opens_at, closed } => ReserveError::NotOnSale { opens_at, closed },
             Refusal::Code(why) => ReserveError::Code(why),
             Refusal::KeyReused => ReserveError::KeyReused,
-            Refusal::NoHold
+            Refusal::SeatsLeft
+            | Refusal::InLine
+            | Refusal::LineFull
+            | Refusal::NoHold
             | Refusal::UnknownPayment
             | Refusal::UnknownOrder
             | Refusal::NotPaid

@@ -15,10 +15,11 @@ mod reserve;
 mod state;
 #[cfg(test)]
 pub(crate) mod tests;
+mod waiting;
 
 use crate::digest::Digest;
 use crate::order::{OrderState, RefundBy, Report};
-use crate::reservation::{Ask, BadCode, Closed, HoldState};
+use crate::reservation::{Ask, BadCode, BestAvailable, Closed, HoldState};
 use access::Access;
 use fact::Fact;
 use jiff::Timestamp;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 pub(crate) use state::Lane;
+pub(crate) use waiting::{PlaceState, Waiting};
 
 /// An event's terms of sale, as its rows had them when the lane was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub(crate) struct Terms {
     pub(crate) closes_at: Timestamp,
     pub(crate) cancelled: bool,
     pub(crate) hold_ttl_s: i64,
+    /// How long an offer to who waited lives.
+    pub(crate) offer_ttl_s: i64,
     pub(crate) buyer_limit: u32,
     /// Until when a buyer may ask for the money back, if at all.
     pub(crate) refundable_until: Option<Timestamp>,
@@ -75,6 +79,10 @@ pub(crate) enum Command {
     Exchange { order: OrderId, buyer: UserId, give: Vec<SeatNo>, take: Vec<SeatNo> },
     /// A provider's word on an attempt.
     Settle { order: OrderId, payment: PaymentId, report: Report },
+    /// Wait for seats to come back.
+    Join { buyer: UserId, want: BestAvailable },
+    /// Wait no more.
+    Leave { buyer: UserId },
     /// Nothing but the passing of time.
     Wake,
 }
@@ -105,12 +113,18 @@ pub(crate) enum Done {
 /// Why a command came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    BadAsk { field: &'static str, must: &'static str },
+    BadAsk {
+        field: &'static str,
+        must: &'static str,
+    },
     BadSeat(Vec<SeatNo>),
     SeatsTaken(Vec<SeatNo>),
     NotEnoughSeats,
     LimitReached(u32),
-    NotOnSale { opens_at: Timestamp, closed: Closed },
+    NotOnSale {
+        opens_at: Timestamp,
+        closed: Closed,
+    },
     Code(BadCode),
     KeyReused,
     NoHold,
@@ -118,7 +132,14 @@ pub(crate) enum Refusal {
     UnknownOrder,
     NotPaid,
     OtherPrice,
-    NotRefundable { until: Option<Timestamp> },
+    NotRefundable {
+        until: Option<Timestamp>,
+    },
+    /// There is nothing to wait for: these seats can be had.
+    SeatsLeft,
+    /// The buyer waits for something else.
+    InLine,
+    LineFull,
 }
 
 /// Seats kept for a buyer.
@@ -229,7 +250,7 @@ impl Lane {
         facts: &mut Vec<Fact>,
     ) -> Result<Done, Refusal> {
         let from = facts.len();
-        match command {
+        let done = match command {
             Command::Reserve { buyer, ask, code, key, request } => {
                 let held = self.reserve(*buyer, (ask, code.as_deref()), moment)?;
                 let fact = Fact::Held {
@@ -260,19 +281,25 @@ impl Lane {
                 self.exchange((*order, *buyer), (give, take), moment, facts)
             }
             Command::Settle { order, payment, report } => self.settle((*order, *payment), report, moment, facts),
+            Command::Join { buyer, want } => self.join(*buyer, want, moment, facts),
+            Command::Leave { buyer } => Ok(self.leave(*buyer, facts)),
             Command::Wake => Ok(Done::Noted),
         }
-        .inspect_err(|_| debug_assert_eq!(from, facts.len(), "a refusal decides nothing"))
+        .inspect_err(|_| debug_assert_eq!(from, facts.len(), "a refusal decides nothing"))?;
+        // What came back is theirs who wait, before anybody else is heard.
+        self.offer(moment, facts);
+        Ok(done)
     }
 
-    /// Lets every hold go whose time is over.
-    pub(crate) fn expire(&mut self, now: Timestamp, facts: &mut Vec<Fact>) {
+    /// Lets every hold go whose time is over, and offers what came back to those who wait.
+    pub(crate) fn expire(&mut self, moment: &mut Moment<'_>, facts: &mut Vec<Fact>) {
         while let Some((expires_at, hold)) = self.first_expiry() {
-            if expires_at > now {
+            if expires_at > moment.now {
                 break;
             }
             self.end_hold(hold, HoldState::Expired, facts);
         }
+        self.offer(moment, facts);
     }
 
     /// Ends a hold and with it its pending order.

@@ -20,6 +20,7 @@ mod sales;
 mod seats;
 mod shell;
 mod table;
+mod waiting;
 
 pub use audit::{AuditError, Audited, Difference, audit};
 pub use booking::{Booking, ExchangeError, OpenError, Settings};
@@ -40,3 +41,4 @@ pub use restate::{lock_lane, restate_availability};
 pub use sales::{DayCharge, DaySales, Paid, Sales, SalesError, Sold, TierSales};
 pub use seats::board::Subscription;
 pub use seats::{SeatDelta, SeatState, SeatStates, SeatUpdate, SeatsError, SeatsSince};
+pub use waiting::{JoinError, OfferMail, Standing, Wait};

@@ -30,6 +30,7 @@ impl Rehearsal {
             closes_at: Timestamp::MAX,
             cancelled: false,
             hold_ttl_s: 600,
+            offer_ttl_s: 600,
             buyer_limit: u32::MAX,
             refundable_until: None,
             currency,

@@ -10,6 +10,7 @@ pub(crate) mod orders;
 pub(crate) mod outbox;
 pub(crate) mod payment;
 pub(crate) mod ticket;
+pub(crate) mod waiting;
 pub(crate) mod webhook_inbox;
 
 use crate::digest::Digest;

@@ -139,6 +139,15 @@ pub async fn name(db: &mut PgConnection, user: UserId) -> Result<Option<String>,
     sqlx::query_scalar!("select name from account where user_id = $1", user.0).fetch_optional(db).await
 }
 
+/// What to call somebody, and where to write to.
+///
+/// # Errors
+/// When the database fails.
+pub async fn addressee(db: &mut PgConnection, user: UserId) -> Result<Option<(String, String)>, sqlx::Error> {
+    let row = sqlx::query!("select name, email from account where user_id = $1", user.0).fetch_optional(db).await?;
+    Ok(row.map(|row| (row.name, row.email)))
+}
+
 /// Accounts' names.
 ///
 /// # Errors

@@ -95,6 +95,9 @@ struct EventBody {
     /// How long a hold lives, in seconds.
     #[garde(range(min = 1, max = 86_400))]
     hold_ttl_s: Option<i32>,
+    /// How long seats that come back are kept for who waited for them, in seconds.
+    #[garde(range(min = 60, max = 604_800))]
+    offer_ttl_s: Option<i32>,
     /// Seats one buyer may have.
     #[garde(range(min = 1, max = 1000))]
     buyer_limit: Option<i32>,
@@ -333,6 +336,7 @@ fn new_fields(body: &EventBody) -> Result<Fields, Problem> {
         sale_opens_at: Timestamp::now().min(starts_at - jiff::SignedDuration::from_secs(1)),
         sale_closes_at: starts_at,
         hold_ttl_s: 600,
+        offer_ttl_s: 1_800,
         buyer_limit: 8,
         refundable_until: None,
     };
@@ -369,6 +373,7 @@ fn overlay(body: &EventBody, fields: &mut Fields) {
     set(&mut fields.sale_opens_at, body.sale_opens_at.as_ref());
     set(&mut fields.sale_closes_at, body.sale_closes_at.as_ref());
     set(&mut fields.hold_ttl_s, body.hold_ttl_s.as_ref());
+    set(&mut fields.offer_ttl_s, body.offer_ttl_s.as_ref());
     set(&mut fields.buyer_limit, body.buyer_limit.as_ref());
     fields.refundable_until = body.refundable_until.clone().over(fields.refundable_until);
 }

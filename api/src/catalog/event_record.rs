@@ -30,6 +30,7 @@ pub(super) struct Fields {
     pub(super) hold_ttl_s: i32,
     pub(super) buyer_limit: i32,
     pub(super) refundable_until: Option<Timestamp>,
+    pub(super) offer_ttl_s: i32,
 }
 
 /// An event locked for its change.
@@ -59,7 +60,7 @@ pub(super) async fn lock(db: &mut PgConnection, event_id: EventId) -> Result<Opt
     let row = sqlx::query!(
         "select organizer_id, version, title, description, venue_id, genres, works, image, boost, status, starts_at, ends_at,
             date_tba, layout_hash, capacity, currency, sale_opens_at, sale_closes_at, hold_ttl_s, buyer_limit,
-            refundable_until
+            refundable_until, offer_ttl_s
          from event where event_id = $1 for no key update",
         event_id.0
     );
@@ -86,6 +87,7 @@ pub(super) async fn lock(db: &mut PgConnection, event_id: EventId) -> Result<Opt
             hold_ttl_s: row.hold_ttl_s,
             buyer_limit: row.buyer_limit,
             refundable_until: row.refundable_until.map(jiff_sqlx::Timestamp::to_jiff),
+            offer_ttl_s: row.offer_ttl_s,
         },
     }))
 }
@@ -105,8 +107,8 @@ pub(super) async fn insert(
     let statement = sqlx::query!(
         "insert into event (event_id, organizer_id, title, description, venue_id, genres, works, image, status, starts_at,
             ends_at, layout_hash, capacity, currency, sale_opens_at, sale_closes_at, hold_ttl_s, buyer_limit,
-            date_tba, boost, refundable_until)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+            date_tba, boost, refundable_until, offer_ttl_s)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
         event_id.0,
         organizer_id.0,
         fields.title,
@@ -127,7 +129,8 @@ pub(super) async fn insert(
         fields.buyer_limit,
         fields.date_tba,
         fields.boost,
-        fields.refundable_until.map(jiff_sqlx::ToSqlx::to_sqlx) as _
+        fields.refundable_until.map(jiff_sqlx::ToSqlx::to_sqlx) as _,
+        fields.offer_ttl_s
     );
     statement.execute(db).await?;
     Ok(())
@@ -144,7 +147,7 @@ pub(super) async fn update(
         "update event set title = $3, description = $4, venue_id = $5, genres = $6, works = $7, image = $8, status = $9,
             starts_at = $10, ends_at = $11, layout_hash = $12, capacity = $13, currency = $14, sale_opens_at = $15,
             sale_closes_at = $16, hold_ttl_s = $17, buyer_limit = $18, date_tba = $19, boost = $20,
-            refundable_until = $21, version = $2 + 1, updated_at = now()
+            refundable_until = $21, offer_ttl_s = $22, version = $2 + 1, updated_at = now()
          where event_id = $1 and version = $2",
         event_id.0,
         version,
@@ -166,7 +169,8 @@ pub(super) async fn update(
         fields.buyer_limit,
         fields.date_tba,
         fields.boost,
-        fields.refundable_until.map(jiff_sqlx::ToSqlx::to_sqlx) as _
+        fields.refundable_until.map(jiff_sqlx::ToSqlx::to_sqlx) as _,
+        fields.offer_ttl_s
     );
     match statement.execute(db).await?.rows_affected() {
         1 => Ok(()),

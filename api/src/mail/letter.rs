@@ -1,4 +1,4 @@
-//! What a mail says: the search's name, its new events, the way to more, the way to silence.
+//! What a mail says: a search's name, its new events, the way to more, the way to silence; or the seats that are kept for who waited.
 
 use super::table::{Due, Found};
 use super::{Mailer, domain, key};
@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use lettre::Message;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder};
+use search::document::EventDocument;
 use std::fmt::Write as _;
 
 /// Events a mail names; of more it says how many.
@@ -53,6 +54,40 @@ pub(super) fn write(
     message = header(message, "Auto-Submitted", "auto-generated");
     let body = text(site.url, &name, &stop, (events, total))?;
     Ok(message.header(ContentType::TEXT_PLAIN).body(body)?)
+}
+
+/// An offer of seats to who waited for them.
+pub(super) struct Offer<'a> {
+    pub(super) event: &'a EventDocument,
+    pub(super) seats: u32,
+    pub(super) expires_at: jiff::Timestamp,
+    /// The mail's own, the same at every try.
+    pub(super) id: uuid::Uuid,
+}
+
+/// The mail that tells somebody of seats that are kept for them.
+pub(super) fn offer(
+    mailer: &Mailer,
+    site: &Site<'_>,
+    (name, email): (&str, &str),
+    offer: &Offer<'_>,
+) -> Result<Message, WriteError> {
+    let Offer { event, seats, expires_at, id } = offer;
+    let zone = TimeZone::get(&event.venue.timezone).unwrap_or(TimeZone::UTC);
+    let until = expires_at.to_zoned(zone).strftime("%A, %B %-d, %-I:%M %p %Z").to_string();
+    let (title, what) = (plain(&event.title), if *seats == 1 { "A seat is" } else { "Seats are" });
+    let mut text = String::new();
+    writeln!(text, "{title}\n{}, {}\n", plain(&event.venue.name), plain(&event.venue.city))?;
+    writeln!(text, "You waited for {seats}, and your turn has come. Until {until} nobody else can have them:\n")?;
+    writeln!(text, "{}/events/{}#seats\n", site.url, event.event_id)?;
+    writeln!(text, "After that they go to the next in line. Nothing was charged.")?;
+    let message = Message::builder()
+        .from(mailer.from.clone())
+        .to(Mailbox::new(Some(plain(name)), email.parse()?))
+        .subject(format!("{what} yours to take: {title}"))
+        .message_id(Some(format!("<{id}@{}>", domain(site.url))));
+    let message = header(message, "Auto-Submitted", "auto-generated");
+    Ok(message.header(ContentType::TEXT_PLAIN).body(text)?)
 }
 
 /// A header of ASCII that is not to be folded.

@@ -1,8 +1,8 @@
 //! Sends what is due: gather matches into mails, lease, write, hand over, mark.
 
-use super::Mailer;
 use super::letter::{self, Site, WriteError};
 use super::table::{self, Due};
+use super::{Mailer, offers};
 use crate::app::App;
 use futures::{StreamExt as _, stream};
 use lettre::AsyncTransport as _;
@@ -32,6 +32,9 @@ pub async fn run(app: App, mailer: Mailer) {
     while app.stop.run_until_cancelled(look.tick()).await.is_some() {
         if let Err(error) = send_due(&app, &mailer).await {
             tracing::warn!(%error, cause = ?std::error::Error::source(&error), "mail: will look again");
+        }
+        if let Some(booking) = &app.booking {
+            offers::send_due(&app, booking, &mailer).await;
         }
     }
 }

@@ -25,11 +25,13 @@ pub(super) async fn notifications(
     let notifications = notification::newest(&mut db, session.user_id).await?;
     let searches = saved_search::of_person(&mut db, session.user_id).await?;
     drop(db);
+    let offers = notification::offers(&app, session.user_id).await?;
     let values = context! {
         path => "/notifications",
         newest => notifications.first().map(|newest| newest.notification_id),
         notifications => shown(notifications),
         searches => shown(searches),
+        offers => shown(offers),
         by_mail => app.config.mail.is_some(),
     };
     Ok(render::page(&app, "notifications.html", values)?.into_response())

@@ -1,14 +1,16 @@
 //! What a log's facts come to, followed one by one; a fact that could not be decided then is refused.
 
 mod exchange;
+mod line;
 
 use super::sheet::{Sheet, text};
 use crate::digest::Digest;
-use crate::lane::AttemptState;
 use crate::lane::fact::Fact;
+use crate::lane::{AttemptState, PlaceState};
 use crate::order::OrderState;
 use crate::reservation::HoldState;
 use jiff::Timestamp;
+use line::Places;
 use model::charge::Line;
 use model::{HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
 use std::collections::{BTreeMap, HashMap};
@@ -26,6 +28,7 @@ pub(crate) struct Ledger {
     order_of: HashMap<HoldId, OrderId>,
     payments: HashMap<PaymentId, Payment>,
     tickets: HashMap<TicketId, Ticket>,
+    line: Places,
 }
 
 #[derive(Debug)]
@@ -239,6 +242,14 @@ impl Ledger {
             Fact::Returned { order, payment } => {
                 self.attempt((*order, *payment), AttemptState::Returned, &[AttemptState::Returning])
             }
+            Fact::Joined { place, buyer, want } => self.line.join((seq, *place), *buyer, want),
+            Fact::Left { place, buyer } => self.line.leave(*place, *buyer, PlaceState::Left),
+            Fact::Offered { place, buyer, hold } => {
+                if self.holds.contains_key(hold) {
+                    return Err("an offer's hold is made with it");
+                }
+                self.line.leave(*place, *buyer, PlaceState::Offered(*hold))
+            }
             _ => Ok(()),
         }
     }
@@ -363,7 +374,7 @@ impl Ledger {
     }
 
     /// The rows that the tables must have.
-    pub(super) fn sheets(&self) -> [Sheet; 7] {
+    pub(super) fn sheets(&self) -> [Sheet; 8] {
         let mut holds = Sheet::new("hold");
         for (id, hold) in &self.holds {
             let columns = vec![
@@ -424,7 +435,7 @@ impl Ledger {
             ];
             tickets.add(id, columns);
         }
-        [holds, claims, orders, payments, tickets, self.quotas(), self.codes()]
+        [holds, claims, orders, payments, tickets, self.quotas(), self.codes(), self.line.sheet()]
     }
 
     /// What of each code is taken: by holds that live or were sold.

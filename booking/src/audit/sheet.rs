@@ -2,6 +2,7 @@
 
 use super::Difference;
 use crate::failure::Failure;
+use crate::reservation::BestAvailable;
 use crate::table::audit;
 use model::EventId;
 use model::charge::Line;
@@ -55,7 +56,7 @@ pub(super) fn text(value: impl Debug) -> String {
 }
 
 /// What the tables hold, in the order of [`super::Ledger::sheets`].
-pub(super) async fn read(snapshot: &mut PgConnection, event: EventId) -> Result<[Sheet; 7], Failure> {
+pub(super) async fn read(snapshot: &mut PgConnection, event: EventId) -> Result<[Sheet; 8], Failure> {
     let holds = holds(snapshot, event).await?;
     let mut claims = Sheet::new("claim");
     for row in audit::claims(snapshot, event).await? {
@@ -106,7 +107,19 @@ pub(super) async fn read(snapshot: &mut PgConnection, event: EventId) -> Result<
     for (code, uses, seats) in audit::codes(snapshot, event).await? {
         codes.add(&code, vec![("uses", uses.to_string()), ("seats", seats.to_string())]);
     }
-    Ok([holds, claims, orders, payments, tickets, quotas, codes])
+    let mut places = Sheet::new("waiting");
+    for row in audit::places(snapshot, event).await? {
+        let want: BestAvailable = serde_json::from_value(row.want).map_err(Failure::new)?;
+        let columns = vec![
+            ("user_id", row.user_id.to_string()),
+            ("seq", row.seq.to_string()),
+            ("want", text(&want)),
+            ("state", row.state),
+            ("hold_id", text(row.hold_id)),
+        ];
+        places.add(&format!("place {:06}", row.place), columns);
+    }
+    Ok([holds, claims, orders, payments, tickets, quotas, codes, places])
 }
 
 async fn holds(snapshot: &mut PgConnection, event: EventId) -> Result<Sheet, Failure> {

@@ -3,6 +3,7 @@
 
 use crate::digest::Digest;
 use crate::order::RefundBy;
+use crate::reservation::BestAvailable;
 use jiff::Timestamp;
 use model::charge::Line;
 use model::{HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
@@ -90,6 +91,12 @@ pub(crate) enum Fact {
     Returning { order: OrderId, payment: PaymentId },
     /// That money is back.
     Returned { order: OrderId, payment: PaymentId },
+    /// Somebody waits for seats, behind everyone before.
+    Joined { place: i64, buyer: UserId, want: BestAvailable },
+    /// Somebody waits no more.
+    Left { place: i64, buyer: UserId },
+    /// Somebody's turn has come: the hold that follows is theirs.
+    Offered { place: i64, buyer: UserId, hold: HoldId },
 }
 
 impl Fact {

@@ -9,7 +9,7 @@ use super::best::{Hint, runs};
 use super::bits::Bits;
 use super::fact::Fact;
 use super::house::House;
-use super::{Attempt, AttemptState, Basis, Hold, LaneOrder, Terms};
+use super::{Attempt, AttemptState, Basis, Hold, LaneOrder, Terms, Waiting};
 use crate::order::OrderState;
 use crate::reservation::{BestAvailable, HoldState};
 use crate::seats::SeatState;
@@ -45,6 +45,9 @@ pub(crate) struct Lane {
     order_of: HashMap<HoldId, OrderId>,
     hopeless: HashSet<BestAvailable>,
     hints: HashMap<BestAvailable, Hint>,
+    pub(super) line: Waiting,
+    /// Seats came back since the line was last looked at.
+    pub(super) returned: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,6 +81,8 @@ impl Lane {
             order_of: HashMap::new(),
             hopeless: HashSet::new(),
             hints: HashMap::new(),
+            line: Waiting::default(),
+            returned: true,
             house,
         };
         for seat in 0..SeatNo::try_from(capacity).unwrap_or(SeatNo::MAX) {
@@ -214,6 +219,8 @@ impl Lane {
             }
             Fact::Returning { order, payment } => self.attempt(*order, *payment, AttemptState::Returning),
             Fact::Returned { order, payment } => self.attempt(*order, *payment, AttemptState::Returned),
+            Fact::Joined { place, buyer, want } => self.line.join(*place, *buyer, want.clone()),
+            Fact::Left { place, .. } | Fact::Offered { place, .. } => self.line.leave(*place),
             _ => {}
         }
     }
@@ -315,6 +322,7 @@ impl Lane {
 
     fn set_free(&mut self, seat: SeatNo) {
         let at = seat as usize;
+        self.returned = true;
         // A tier taken off sale meanwhile: the seat closes instead.
         if self.price(seat).is_none() {
             self.seats[at] = SeatState::Closed;

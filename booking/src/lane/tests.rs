@@ -5,6 +5,7 @@ mod best;
 mod exchange;
 mod machine;
 mod refund;
+mod waiting;
 
 use super::access::{Access, Code};
 use super::fact::Fact;
@@ -64,7 +65,7 @@ pub(crate) fn at(second: i64) -> Timestamp {
 /// A code of the test's event.
 pub(crate) const CODE: &str = "SIX";
 
-/// On sale from second 0 to 10,000, holds of 100 s, four seats a buyer, tier 0 at 50, tier 1 at 30, tier 2 closed.
+/// On sale from second 0 to 10,000, holds of 100 s, offers of 300 s, four seats a buyer, tier 0 at 50, tier 1 at 30, tier 2 closed.
 /// Its code is good for six purchases and nine seats, and takes a third off. A fee of 5 a ticket, a tenth of tax.
 pub(crate) fn terms() -> Terms {
     let discount = Some(Discount::Share { basis_points: 3_333 });
@@ -74,6 +75,7 @@ pub(crate) fn terms() -> Terms {
         closes_at: at(10_000),
         cancelled: false,
         hold_ttl_s: 100,
+        offer_ttl_s: 300,
         buyer_limit: 4,
         refundable_until: Some(at(5_000)),
         currency: "USD".parse().unwrap(),
@@ -98,21 +100,24 @@ struct Bench {
     now: Timestamp,
     minted: u128,
     facts: Vec<Fact>,
+    /// Where the facts of the last command begin, after what time did.
+    decided_from: usize,
 }
 
 impl Bench {
     fn new(plan: &SeatPlan) -> Self {
-        Self { lane: Lane::new(house(plan), terms()), now: at(1), minted: 0, facts: Vec::new() }
+        Self { lane: Lane::new(house(plan), terms()), now: at(1), minted: 0, facts: Vec::new(), decided_from: 0 }
     }
 
     fn run(&mut self, command: &Command) -> Result<Done, Refusal> {
-        self.lane.expire(self.now, &mut self.facts);
         let minted = &mut self.minted;
         let mut mint = || {
             *minted += 1;
             Uuid::from_u128(*minted)
         };
         let mut moment = Moment { now: self.now, mint: &mut mint };
+        self.lane.expire(&mut moment, &mut self.facts);
+        self.decided_from = self.facts.len();
         self.lane.decide(command, &mut moment, &mut self.facts)
     }
 

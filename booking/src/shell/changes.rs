@@ -3,10 +3,10 @@
 //! Reads facts alone; does no I/O. Lists are in key order, so that every batch locks rows in one order.
 
 use crate::digest::Digest;
-use crate::lane::AttemptState;
 use crate::lane::fact::Fact;
+use crate::lane::{AttemptState, PlaceState};
 use crate::order::{EffectTopic, OrderState, RefundBy};
-use crate::reservation::HoldState;
+use crate::reservation::{BestAvailable, HoldState};
 use jiff::Timestamp;
 use model::charge::Line;
 use model::{HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
@@ -31,6 +31,9 @@ pub(super) struct Changes {
     pub(super) tickets: Vec<NewTicket>,
     pub(super) effects: BTreeMap<PaymentId, EffectTopic>,
     pub(super) buyers: BTreeSet<UserId>,
+    pub(super) places_new: BTreeMap<i64, NewPlace>,
+    /// What became in the batch of places that were there before.
+    pub(super) places_left: BTreeMap<i64, PlaceState>,
 }
 
 /// A hold made in this batch.
@@ -45,6 +48,14 @@ pub(super) struct NewHold {
     pub(super) extras: Vec<Line>,
     pub(super) first_expires_at: Timestamp,
     pub(super) change: HoldChange,
+}
+
+/// A place in line made in this batch.
+#[derive(Debug)]
+pub(super) struct NewPlace {
+    pub(super) buyer: UserId,
+    pub(super) want: BestAvailable,
+    pub(super) state: PlaceState,
 }
 
 /// What a hold becomes.
@@ -232,7 +243,7 @@ impl Changes {
         }
     }
 
-    /// What goes back: seats and money.
+    /// What goes back: seats and money, and who waits for them.
     fn note_back(&mut self, fact: &Fact) {
         match fact {
             Fact::Undone { order, buyer, seats, by } => self.undo((*order, *buyer), seats, *by),
@@ -266,7 +277,22 @@ impl Changes {
                 self.effects.insert(*payment, EffectTopic::Refund);
             }
             Fact::Returned { payment, .. } => self.payment(PaymentStep::Returned, *payment),
+            Fact::Joined { place, buyer, want } => {
+                self.places_new
+                    .insert(*place, NewPlace { buyer: *buyer, want: want.clone(), state: PlaceState::Waiting });
+            }
+            Fact::Left { place, .. } => self.leave(*place, PlaceState::Left),
+            Fact::Offered { place, hold, .. } => self.leave(*place, PlaceState::Offered(*hold)),
             _ => {}
+        }
+    }
+
+    fn leave(&mut self, place: i64, state: PlaceState) {
+        match self.places_new.get_mut(&place) {
+            Some(new) => new.state = state,
+            None => {
+                self.places_left.insert(place, state);
+            }
         }
     }
 
@@ -388,6 +414,17 @@ mod tests {
         let all_new = Changes::of(&[reclaimed, sold, undone]);
         assert_eq!(all_new.claims, BTreeMap::new());
         assert!(all_new.undone.is_empty() && all_new.order_steps[&OrderStep::Refunding].contains(&order));
+    }
+
+    #[test]
+    fn a_place_that_is_left_makes_room_for_another_of_the_same_buyer() {
+        let (buyer, want) = (UserId::new(), BestAvailable { quantity: 1, ..BestAvailable::default() });
+        let joined = |place| Fact::Joined { place, buyer, want: want.clone() };
+        let left = |place| Fact::Left { place, buyer };
+        let changes = Changes::of(&[left(1), joined(2), left(2), joined(3)]);
+        assert_eq!(changes.places_left, BTreeMap::from([(1, PlaceState::Left)]));
+        let states: Vec<_> = changes.places_new.iter().map(|(place, new)| (*place, new.state.as_str())).collect();
+        assert_eq!(states, [(2, "left"), (3, "waiting")]);
     }
 
     #[test]

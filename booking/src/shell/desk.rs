@@ -58,7 +58,7 @@ impl Desk {
         moment: &mut Moment<'_>,
     ) -> Decided {
         let (mut facts, mut fresh) = (Vec::new(), Vec::new());
-        self.lane.expire(moment.now, &mut facts);
+        self.lane.expire(moment, &mut facts);
         let answers = commands.map(|command| {
             let Some((buyer, key, asked)) = keyed(command) else {
                 return self.lane.decide(command, moment, &mut facts).map(Told::now);

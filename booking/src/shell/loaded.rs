@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::failure::Failure;
 use crate::lane::access::Access;
 use crate::lane::house::House;
-use crate::lane::{Attempt, AttemptState, Basis, Done, Hold, Lane, LaneOrder, Terms};
+use crate::lane::{Attempt, AttemptState, Basis, Done, Hold, Lane, LaneOrder, Terms, Waiting};
 use crate::order::OrderState;
 use crate::plans::Plans;
 use crate::reservation::{HoldState, Receipt};
@@ -118,7 +118,20 @@ impl Source<'_> {
         for order in self.orders(&lane, Vec::new(), ids).await? {
             lane.adopt(order);
         }
+        lane.restore_line(self.line().await?);
         Ok((place, lane))
+    }
+
+    /// Who waits, and the last place ever given.
+    async fn line(&self) -> Result<Waiting, LoadError> {
+        let Connection { client, statements, .. } = self.connection;
+        let last = client.query_one(&statements.waiting_last, &[&self.event.0]).await?.try_get(0)?;
+        let mut places = Vec::new();
+        for row in client.query(&statements.waiting_line, &[&self.event.0]).await? {
+            let want = serde_json::from_str(row.try_get(2)?).map_err(Failure::new)?;
+            places.push((row.try_get(0)?, UserId(row.try_get(1)?), want));
+        }
+        Ok(Waiting::new(places, last))
     }
 
     /// Why the lane could not be taken.
@@ -167,6 +180,7 @@ impl Source<'_> {
             hold_ttl_s: row.try_get::<_, i32>(6)?.into(),
             buyer_limit: u32::try_from(row.try_get::<_, i32>(7)?).unwrap_or_default(),
             refundable_until: row.try_get(9)?,
+            offer_ttl_s: row.try_get::<_, i32>(10)?.into(),
             currency: row.try_get::<_, &str>(3)?.parse().map_err(Failure::new)?,
             prices,
             charges: access::charges(self).await?,

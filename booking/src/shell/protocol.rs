@@ -135,8 +135,9 @@ impl World {
             Uuid::from_u128(*minted)
         };
         let mut facts = Vec::new();
-        self.lane.expire(now, &mut facts);
-        let done = self.lane.decide(command, &mut Moment { now, mint: &mut mint }, &mut facts);
+        let mut moment = Moment { now, mint: &mut mint };
+        self.lane.expire(&mut moment, &mut facts);
+        let done = self.lane.decide(command, &mut moment, &mut facts);
         self.write(&facts);
         done.ok()
     }

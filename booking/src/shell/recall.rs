@@ -37,6 +37,8 @@ pub(super) fn keyed(command: &Command) -> Option<(UserId, &str, Asked)> {
         | Command::Refund { .. }
         | Command::Exchange { .. }
         | Command::Settle { .. }
+        | Command::Join { .. }
+        | Command::Leave { .. }
         | Command::Wake => None,
     }
 }

@@ -91,6 +91,14 @@ statements! {
     outbox_insert: "insert into outbox (event_id, topic, dedup, payment_id)
         select $1, u.topic, u.topic || ':' || u.payment_id, u.payment_id
         from unnest($2::text[], $3::uuid[]) as u (topic, payment_id)";
+    waiting_insert: "insert into waiting (event_id, place, user_id, seq, want, state, hold_id)
+        select $1, u.place, u.user_id, $2, u.want::jsonb, u.state, u.hold_id
+        from unnest($3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::uuid[]) as u (place, user_id, want, state, hold_id)
+        order by u.place";
+    waiting_leave: "update waiting w set state = case when u.hold_id is null then 'left' else 'offered' end, hold_id = u.hold_id,
+            mail_not_before = clock_timestamp()
+        from unnest($2::bigint[], $3::uuid[]) as u (place, hold_id)
+        where w.event_id = $1 and w.place = u.place and w.state = 'waiting'";
     quota_upsert: "insert into buyer_quota (event_id, user_id, seats, seat_limit)
         select $1, u.user_id, u.seats, greatest($2::integer, u.seats) from unnest($3::uuid[], $4::integer[]) as u (user_id, seats)
         on conflict (event_id, user_id) do update set seats = excluded.seats, seat_limit = excluded.seat_limit";
@@ -115,7 +123,7 @@ statements! {
     event_exists: "select from event where event_id = $1";
     lane_look: "select epoch, seq, terms from lane where event_id = $1";
     event_terms: "select slot, layout_hash, capacity, currency, sale_opens_at, sale_closes_at, hold_ttl_s, buyer_limit, status,
-            refundable_until
+            refundable_until, offer_ttl_s
         from event where event_id = $1";
     event_tiers: "select tier, price from event_tier where event_id = $1";
     event_presales: "select position, opens_at, closes_at from event_presale where event_id = $1 order by position";
@@ -140,6 +148,8 @@ statements! {
         where h.event_id = $1";
     claim_sold: "select seat_no from claim where event_id = $1 and kind = 1";
     quota_all: "select user_id, seats from buyer_quota where event_id = $1 and seats > 0";
+    waiting_line: "select place, user_id, want::text from waiting where event_id = $1 and state = 'waiting' order by place";
+    waiting_last: "select coalesce(max(place), 0) from waiting where event_id = $1";
     order_find: "select o.order_id, o.state as order_state, h.hold_id, h.user_id, h.seat_nos, h.prices, h.code, h.extras::text, h.expires_at, h.extended,
             h.state, h.layout_hash, h.currency
         from orders o join hold h on h.event_id = o.event_id and h.hold_id = o.hold_id

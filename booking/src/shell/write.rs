@@ -7,13 +7,13 @@ use super::connection::{Connection, Stalled};
 use super::loaded::Place;
 use super::rows::{ClaimRows, HoldRows};
 use crate::digest::Digest;
-use crate::lane::Lane;
 use crate::lane::fact::Fact;
+use crate::lane::{Lane, PlaceState};
 use crate::order::OrderState;
 use crate::reservation::HoldState;
 use futures::future::{BoxFuture, FutureExt, try_join_all};
 use jiff::Timestamp;
-use model::{EventId, OrderId, PaymentId};
+use model::{EventId, HoldId, OrderId, PaymentId};
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::Error;
 use tokio_postgres::Statement;
@@ -67,6 +67,7 @@ pub(super) async fn write(
         batch.undo(&changes);
         batch.claims(&changes, lane, next.seq);
         batch.steps(&changes);
+        batch.line(&changes, next.seq)?;
         batch.counts(&changes, lane, next.version());
         // Polled in this order, so sent in this order, before any answer is waited for.
         let (started, clock, counted) = futures::join!(begin, advance, try_join_all(batch.sent));
@@ -247,6 +248,26 @@ impl<'a> Batch<'a> {
         let parameters: Parameters =
             vec![Box::new(ids), Box::new(seats), Box::new(orders), Box::new(holders), Box::new(states)];
         self.push(&self.connection.statements.ticket_insert, tickets.len(), parameters);
+    }
+
+    /// The line, after the holds that it was left for. Who leaves makes room first: one may have a place again.
+    fn line(&mut self, changes: &Changes, seq: i64) -> Result<(), WriteError> {
+        let statements = &self.connection.statements;
+        let hold_id = |state: PlaceState| state.hold().map(|HoldId(id)| id);
+        let left: Vec<i64> = changes.places_left.keys().copied().collect();
+        let holds: Vec<Option<Uuid>> = changes.places_left.values().map(|state| hold_id(*state)).collect();
+        self.push(&statements.waiting_leave, left.len(), vec![Box::new(left), Box::new(holds)]);
+        let new = changes.places_new.values();
+        let places: Vec<i64> = changes.places_new.keys().copied().collect();
+        let users: Vec<Uuid> = new.clone().map(|new| new.buyer.0).collect();
+        let wants = new.clone().map(|new| serde_json::to_string(&new.want)).collect::<Result<Vec<_>, _>>()?;
+        let states: Vec<&'static str> = new.clone().map(|new| new.state.as_str()).collect();
+        let holds: Vec<Option<Uuid>> = new.map(|new| hold_id(new.state)).collect();
+        let count = places.len();
+        let parameters: Parameters =
+            vec![Box::new(seq), Box::new(places), Box::new(users), Box::new(wants), Box::new(states), Box::new(holds)];
+        self.push(&statements.waiting_insert, count, parameters);
+        Ok(())
     }
 
     fn counts(&mut self, changes: &Changes, lane: &Lane, version: u64) {

@@ -173,6 +173,28 @@ pub(crate) async fn codes(connection: &mut PgConnection, event: EventId) -> sqlx
     Ok(rows.fetch_all(connection).await?.into_iter().map(|row| (row.code, row.uses, row.seats)).collect())
 }
 
+/// A row of `waiting`.
+#[derive(Debug)]
+pub(crate) struct PlaceRow {
+    pub(crate) place: i64,
+    pub(crate) user_id: Uuid,
+    pub(crate) seq: i64,
+    pub(crate) want: serde_json::Value,
+    pub(crate) state: String,
+    pub(crate) hold_id: Option<Uuid>,
+}
+
+/// Every place in line, left or not.
+pub(crate) async fn places(connection: &mut PgConnection, event: EventId) -> sqlx::Result<Vec<PlaceRow>> {
+    sqlx::query_as!(
+        PlaceRow,
+        "select place, user_id, seq, want, state, hold_id from waiting where event_id = $1",
+        event.0
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// What search shows of the event: seats altogether, seats left, the lowest price.
 pub(crate) async fn availability(
     connection: &mut PgConnection,

@@ -17,7 +17,7 @@ enum Who {
     Admin,
 }
 
-const OPERATIONS: [(&str, &str, Who); 71] = [
+const OPERATIONS: [(&str, &str, Who); 74] = [
     ("POST", "/user", Who::Anyone),
     ("GET", "/user", Who::SignedIn),
     ("PUT", "/user", Who::SignedIn),
@@ -51,6 +51,9 @@ const OPERATIONS: [(&str, &str, Who); 71] = [
     ("GET", "/synonym", Who::Admin),
     ("PUT", "/synonym", Who::Admin),
     ("DELETE", "/synonym/{term}", Who::Admin),
+    ("POST", "/event/{event_id}/waiting", Who::SignedIn),
+    ("GET", "/event/{event_id}/waiting", Who::SignedIn),
+    ("DELETE", "/event/{event_id}/waiting", Who::SignedIn),
     ("POST", "/ticket/reserve", Who::SignedIn),
     ("GET", "/ticket/reserve/{event_id}", Who::SignedIn),
     ("DELETE", "/ticket/reserve/{event_id}", Who::SignedIn),

@@ -45,4 +45,5 @@ mod tidy;
 mod tls;
 mod uploads;
 mod vectors;
+mod waiting;
 mod whole_path;

@@ -68,7 +68,7 @@ impl Scene {
     }
 }
 
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "event",
     "lane",
     "lane_log",
@@ -83,6 +83,7 @@ const TABLES: [&str; 14] = [
     "outbox",
     "webhook_inbox",
     "layout",
+    "waiting",
 ];
 
 async fn bought(core: &Core, buyer: UserId, seats: &[SeatNo], key: &str) -> Result<booking::Checkout, ReserveError> {

@@ -16,6 +16,7 @@ import { usePurchase } from './purchase';
 import { nextPlace, toggled } from './selection';
 import type { Target } from './stage';
 import { FREE, freeByTier, HELD } from './states';
+import { Waiting } from './Waiting';
 
 /** What the server writes into the page. */
 export interface EventFacts {
@@ -159,6 +160,16 @@ function Open({ facts, plan, states }: { facts: EventFacts; plan: Plan; states: 
             over={purchase.over}
           />
         </section>
+        {!held && (
+          <Waiting
+            event={facts.event_id}
+            tiers={tiers}
+            currency={currency}
+            most={Math.min(most, 12)}
+            soldOut={tiers.every(({ tier }) => !free[tier])}
+            offered={purchase.look}
+          />
+        )}
         {!held && (
           <section class="card panel stack" aria-label="Other ways to choose">
             <h3>Best available</h3>

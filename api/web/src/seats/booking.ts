@@ -96,6 +96,9 @@ export function sentence(error: unknown): string {
         ? 'You cannot buy yet: the presale is for members and for everybody who has its code.'
         : 'This concert is not on sale at the moment.',
     'code-refused': codeSentences[String(error.fields.reason)] ?? 'This code is of no use here.',
+    'seats-left': 'These seats can be had right now: find them above.',
+    'in-line': 'You wait for something else already. Leave the line first.',
+    'line-full': 'So many people wait that nobody more is let in line.',
     'orphan-seat': 'That would leave a single seat alone between two parties. Please move by one.',
     'hold-expired': 'The time to pay was over and the seats went back on sale. Please choose again.',
     'other-price': 'That seat has another price than you paid for yours.',

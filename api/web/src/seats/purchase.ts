@@ -22,8 +22,9 @@ export function usePurchase(event: string) {
   const payKey = useRef(attemptKey());
 
   useEffect(() => remember(event, selection), [event, selection]);
+  const look = () => void liveHolds(event).then((holds) => keep(holds[0]), ignored);
   useEffect(() => {
-    if (signedIn()) liveHolds(event).then((holds) => keep(holds[0]), ignored);
+    if (signedIn()) look();
   }, [event]);
 
   const keep = (reservation: Reservation | undefined) => {
@@ -61,6 +62,8 @@ export function usePurchase(event: string) {
       setSelection(next);
     },
     say: setNotice,
+    /** Something may be held by now that was not held here. */
+    look,
     /** Takes out what others took meanwhile; our own hold in flight is not others. */
     settle: (states: Uint8Array) => {
       if (busy) return;

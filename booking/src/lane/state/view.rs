@@ -152,6 +152,7 @@ impl PartialEq for Lane {
             && self.holds == other.holds
             && self.expiries == other.expiries
             && self.orders == other.orders
+            && self.line == other.line
             && buyers(self) == buyers(other)
             && used(self) == used(other)
     }

@@ -228,7 +228,7 @@ proptest! {
 #[test]
 fn eighty_thousand_seats_are_searched_at_once() {
     let lane = Lane::new(super::house(&rows(&[40; 2_000])), terms());
-    let mut bench = Bench { lane, now: super::at(1), minted: 0, facts: Vec::new() };
+    let mut bench = Bench { lane, now: super::at(1), minted: 0, facts: Vec::new(), decided_from: 0 };
     // Every third seat is taken: nowhere are three together.
     for number in 0..26_667 {
         let first = number * 3;

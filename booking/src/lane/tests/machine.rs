@@ -3,13 +3,14 @@
 use super::{Bench, CODE, buyer, house, plan, terms};
 use crate::digest::Digest;
 use crate::lane::fact::Fact;
-use crate::lane::{Command, Done, Lane};
+use crate::lane::{Command, Done, Lane, Moment};
 use crate::order::{OrderState, RefundBy, Report};
 use crate::reservation::{Ask, BestAvailable};
 use crate::seats::SeatState;
 use model::{HoldId, OrderId, PaymentId, SeatNo, SeatPlan, UserId};
 use proptest::prelude::*;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use uuid::Uuid;
 
 /// A step of a story; orders and payments are named by when they were made.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ enum Step {
     Settle(usize, Report),
     Refund(usize, RefundBy),
     Exchange(usize, SeatNo, SeatNo),
+    Join(u128, u32),
+    Leave(u128),
     Pass(i64),
 }
 
@@ -40,6 +43,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (who.clone(), 1_u32..5, any::<bool>()).prop_map(|(who, quantity, adjacent)| Step::Best(who, quantity, adjacent)),
         1 => who.clone().prop_map(Step::Extend),
         1 => who.clone().prop_map(Step::Release),
+        2 => (who.clone(), 1_u32..5).prop_map(|(who, quantity)| Step::Join(who, quantity)),
+        1 => who.clone().prop_map(Step::Leave),
         4 => (who, 0_u8..3).prop_map(|(who, key)| Step::Buy(who, key)),
         5 => (0_usize..8, report).prop_map(|(which, report)| Step::Settle(which, report)),
         2 => (0_usize..8, refunder).prop_map(|(which, by)| Step::Refund(which, by)),
@@ -81,6 +86,11 @@ fn command(step: &Step, checkouts: &[(OrderId, PaymentId)], lane: &Lane) -> Opti
             let give = if *give < 15 { known.hold.seats[0] } else { *give };
             Command::Exchange { order: known.order, buyer: known.hold.buyer, give: vec![give], take: vec![*take] }
         }
+        Step::Join(who, quantity) => {
+            let want = BestAvailable { quantity: *quantity, ..BestAvailable::default() };
+            Command::Join { buyer: buyer(*who), want }
+        }
+        Step::Leave(who) => Command::Leave { buyer: buyer(*who) },
         Step::Pass(_) => Command::Wake,
     })
 }
@@ -103,6 +113,7 @@ struct Books {
     back: HashMap<OrderId, usize>,
     returning: HashSet<PaymentId>,
     returned: HashSet<PaymentId>,
+    line: BTreeMap<i64, (UserId, BestAvailable)>,
 }
 
 impl Books {
@@ -164,7 +175,43 @@ impl Books {
             Fact::Returned { payment, .. } => {
                 assert!(self.returning.contains(payment) && self.returned.insert(*payment), "back once, and asked for");
             }
+            _ => self.keep_line(fact),
+        }
+    }
+
+    fn keep_line(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Joined { place, buyer, want } => {
+                assert!(self.line.last_key_value().is_none_or(|(last, _)| last < place), "behind everyone before");
+                self.line.insert(*place, (*buyer, want.clone()));
+            }
+            Fact::Left { place, .. } => assert!(self.line.remove(place).is_some()),
+            Fact::Offered { place, .. } => {
+                let (_, want) = self.line.remove(place).expect("who is offered seats waits");
+                let served = |(_, (who, wanted)): (&i64, &(UserId, BestAvailable))| {
+                    *wanted == want && self.of_buyer(*who) + want.quantity <= 4
+                };
+                assert!(!self.line.range(..place).any(served), "somebody before wanted the same");
+            }
             _ => {}
+        }
+    }
+
+    fn of_buyer(&self, buyer: UserId) -> u32 {
+        let theirs = self.seats.values().filter(|(hold, _)| self.holds[hold].0 == buyer);
+        u32::try_from(theirs.count()).unwrap()
+    }
+
+    /// Nobody waits for what is there to be had.
+    fn nobody_waits_in_vain(&self, bench: &Bench) {
+        let places: Vec<_> =
+            bench.lane.line().places().map(|(place, who, want)| (place, (who, want.clone()))).collect();
+        assert_eq!(places, self.line.clone().into_iter().collect::<Vec<_>>());
+        let mut mint = || Uuid::from_u128(u128::MAX);
+        for (_, (who, want)) in places {
+            let mut moment = Moment { now: bench.now, mint: &mut mint };
+            let had = bench.lane.clone().reserve(who, (&Ask::Best(want), None), &mut moment);
+            assert!(had.is_err(), "{had:?}");
         }
     }
 
@@ -211,12 +258,10 @@ proptest! {
                 bench.pass(*seconds);
             }
             let Some(command) = command(step, &checkouts, &bench.lane) else { continue };
-            let before = bench.facts.len();
             let mut fresh = Bench { lane: bench.lane.without_memory(), facts: Vec::new(), ..bench };
             let done = bench.run(&command);
             prop_assert_eq!(&fresh.run(&command), &done, "what is remembered of searches changes no answer");
-            let decided = bench.facts[before..].iter().filter(|fact| !matches!(fact, Fact::Expired { .. } | Fact::Lapsed { .. }));
-            prop_assert!(done.is_ok() || decided.count() == 0, "a refusal decides nothing");
+            prop_assert!(done.is_ok() || bench.facts.len() == bench.decided_from, "a refusal decides nothing");
             if let Ok(Done::Checkout { order, payment }) = done
                 && !checkouts.contains(&(order, payment))
             {
@@ -225,6 +270,7 @@ proptest! {
             bench.facts[kept..].iter().for_each(|fact| books.keep(fact));
             kept = bench.facts.len();
             books.agree_with(&bench.lane);
+            books.nobody_waits_in_vain(&bench);
             prop_assert!(bench.lane.first_expiry().is_none_or(|(expires_at, _)| expires_at > bench.now));
         }
         let log = serde_json::to_vec(&bench.facts).unwrap();

@@ -6,10 +6,10 @@ use crate::digest::Digest;
 use crate::lane::access::Used;
 use crate::lane::fact::Fact;
 use crate::lane::house::House;
-use crate::lane::{Attempt, AttemptState, Done, Hold, Lane, LaneOrder, Terms};
+use crate::lane::{Attempt, AttemptState, Done, Hold, Lane, LaneOrder, PlaceState, Terms, Waiting};
 use crate::order::OrderState;
-use crate::reservation::{HoldState, Receipt};
-use crate::shell::changes::{Changes, NewHold};
+use crate::reservation::{BestAvailable, HoldState, Receipt};
+use crate::shell::changes::{Changes, NewHold, NewPlace};
 use crate::shell::loaded::Place;
 use crate::shell::recall::{Asked, Recalled, Told};
 use crate::shell::write::chain;
@@ -58,6 +58,8 @@ pub(super) struct Store {
     payments: BTreeMap<PaymentId, PaymentRow>,
     tickets: BTreeMap<SeatNo, (TicketId, OrderId)>,
     quotas: BTreeMap<UserId, u32>,
+    line: BTreeMap<i64, (UserId, BestAvailable)>,
+    last_place: i64,
     /// Where in the log each hold was made: its entry, and its place in that.
     pub(super) places: BTreeMap<HoldId, (i64, usize)>,
     ledger: Ledger,
@@ -82,6 +84,8 @@ impl Store {
             payments: BTreeMap::new(),
             tickets: BTreeMap::new(),
             quotas: BTreeMap::new(),
+            line: BTreeMap::new(),
+            last_place: 0,
             places: BTreeMap::new(),
             ledger: Ledger::default(),
         }
@@ -122,6 +126,8 @@ impl Store {
         for order in live.iter().filter_map(|row| self.order_of.get(&row.hold.id)) {
             lane.adopt(self.order(*order).unwrap());
         }
+        let places = self.line.iter().map(|(place, (buyer, want))| (*place, *buyer, want.clone()));
+        lane.restore_line(Waiting::new(places, self.last_place));
         lane
     }
 
@@ -204,6 +210,7 @@ impl Store {
         self.write_undone(&changes);
         self.write_claims(&changes);
         self.write_steps(&changes);
+        self.write_line(&changes);
         self.write_quotas(&changes, lane);
         Some(self.place.clone())
     }
@@ -368,6 +375,25 @@ impl Store {
         }
     }
 
+    fn write_line(&mut self, changes: &Changes) {
+        let is_theirs = |store: &Self, buyer: UserId, state: PlaceState| {
+            assert!(state.hold().is_none_or(|hold| store.holds[&hold].hold.buyer == buyer), "waiting_step");
+        };
+        for (place, state) in &changes.places_left {
+            let (buyer, _) = self.line.remove(place).expect("a place that is waited at");
+            is_theirs(self, buyer, *state);
+        }
+        for (place, NewPlace { buyer, want, state }) in &changes.places_new {
+            assert!(*place > self.last_place, "waiting_start");
+            self.last_place = *place;
+            is_theirs(self, *buyer, *state);
+            if *state == PlaceState::Waiting {
+                assert!(self.line.values().all(|(waits, _)| waits != buyer), "waiting_one_place");
+                self.line.insert(*place, (*buyer, want.clone()));
+            }
+        }
+    }
+
     fn write_quotas(&mut self, changes: &Changes, lane: &Lane) {
         for buyer in &changes.buyers {
             let claimed = self.claims.values().filter(|(hold, _)| self.holds[hold].hold.buyer == *buyer).count();
@@ -411,6 +437,7 @@ impl Store {
         for code in self.terms.access.codes.keys() {
             assert_eq!(loaded.used(code), replayed.used(code));
         }
+        assert_eq!(loaded.line(), replayed.line());
         for buyer in self.quotas.keys() {
             assert_eq!(loaded.seats_of(*buyer), replayed.seats_of(*buyer));
         }

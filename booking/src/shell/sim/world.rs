@@ -224,7 +224,9 @@ impl World {
     fn command(&mut self) -> Command {
         let who = buyer(self.random.random_range(0..BUYERS));
         let key = self.requests.len().to_string();
-        match self.random.random_range(0..20_u32) {
+        match self.random.random_range(0..22_u32) {
+            20 => Command::Join { buyer: who, want: BestAvailable { quantity: 2, ..BestAvailable::default() } },
+            21 => Command::Leave { buyer: who },
             0..6 => {
                 let first: SeatNo = self.random.random_range(0..26);
                 let seats = (first..(first + self.random.random_range(1..4)).min(26)).collect();
@@ -480,8 +482,10 @@ impl World {
     pub(super) fn end(mut self) -> Tally {
         self.now += SignedDuration::from_secs(300);
         self.processes.iter_mut().for_each(|process| *process = Process::default());
+        // Who waits is offered what comes back, and lets it go in turn.
         while self.store.load().first_expiry().is_some() {
             self.turn(0);
+            self.now += SignedDuration::from_secs(60);
         }
         self.store.check();
         for request in &self.requests {

@@ -149,6 +149,16 @@ pub(super) const WRONG: &[Wrong] = &[
     ("a ticket used in the future", "update ticket set state = 'used', used_at = now() + interval '1 minute' where ticket_id = '{ticket}'", "not in the future"),
     ("a used ticket under another admission", "update ticket set state = 'used', used_at = now(), admission = '{new}' where ticket_id = '{ticket}'; update ticket set admission = '{other}' where ticket_id = '{ticket}'", "a ticket is used once"),
     ("an admission that let nobody in", "update ticket set admission = '{new}' where ticket_id = '{ticket}'", "ticket_admission_is_a_use"),
+    // The line.
+    ("two places in one line", "insert into waiting (event_id, place, user_id, seq, want) values ('{event}', 1, '{owner}', {seq}, '{}'); insert into waiting (event_id, place, user_id, seq, want) values ('{event}', 2, '{owner}', {seq}, '{}')", "waiting_one_place"),
+    ("a place before the line", "insert into waiting (event_id, place, user_id, seq, want) values ('{event}', 2, '{other}', {seq}, '{}'); insert into waiting (event_id, place, user_id, seq, want) values ('{event}', 1, '{owner}', {seq}, '{}')", "is not behind the line"),
+    ("a place that no entry gave", "insert into waiting (event_id, place, user_id, seq, want) values ('{event}', 1, '{owner}', {next}, '{}')", "waiting_event_id_seq_fkey"),
+    ("an offer of nothing", "insert into waiting (event_id, place, user_id, seq, want) values ('{event}', 1, '{owner}', {seq}, '{}'); update waiting set state = 'offered'", "waiting_offer_is_a_hold"),
+    ("an offer of another's hold", "insert into waiting (event_id, place, user_id, seq, want) values ('{event}', 1, '{owner}', {seq}, '{}'); update waiting set state = 'offered', hold_id = '{bare_hold}'", "a place in line is left once"),
+    ("an offer of another's hold at once", "insert into waiting (event_id, place, user_id, seq, want, state, hold_id) values ('{event}', 1, '{owner}', {seq}, '{}', 'offered', '{bare_hold}')", "a place in line is left once"),
+    ("a place left and taken again", "insert into waiting (event_id, place, user_id, seq, want) values ('{event}', 1, '{owner}', {seq}, '{}'); update waiting set state = 'left'; update waiting set state = 'waiting'", "a place in line is left once"),
+    ("a place given to another", "insert into waiting (event_id, place, user_id, seq, want) values ('{event}', 1, '{owner}', {seq}, '{}'); update waiting set user_id = '{other}'", "a place in line is left once"),
+    ("a place forgotten", "insert into waiting (event_id, place, user_id, seq, want) values ('{event}', 1, '{owner}', {seq}, '{}'); delete from waiting", "waiting is append-only"),
     ("a deleted ticket", "delete from ticket where ticket_id = '{ticket}'", "ticket is append-only"),
     ("truncated tickets", "truncate ticket", "ticket is append-only"),
     // Money.
