@@ -252,7 +252,7 @@ impl From<ReserveError> for Problem {
         let conflict = |name, title| Self::new(StatusCode::CONFLICT, name, title);
         match error {
             ReserveError::NoSuchEvent => no_such_event(),
-            ReserveError::BadAsk { field, must } => Self::invalid(field, must),
+            ReserveError::BadAsk { field, must } => Self::invalid(&field, must),
             ReserveError::BadSeat { seats } => {
                 Self::invalid("seats", "not on sale at this event").with("seats", json!(seats))
             }
@@ -322,7 +322,7 @@ impl From<JoinError> for Problem {
             JoinError::SeatsLeft => conflict("seats-left", "There is nothing to wait for: these seats can be had"),
             JoinError::InLine => conflict("in-line", "You wait for something else; leave the line first"),
             JoinError::LineFull => conflict("line-full", "So many wait that nobody more is let in line"),
-            JoinError::BadAsk { field, must } => Self::invalid(field, must),
+            JoinError::BadAsk { field, must } => Self::invalid(&field, must),
             JoinError::LimitReached { limit } => ReserveError::LimitReached { limit }.into(),
             JoinError::NotOnSale { opens_at, closed } => ReserveError::NotOnSale { opens_at, closed }.into(),
             JoinError::Busy => not_now(),
@@ -355,7 +355,7 @@ impl From<ExchangeError> for Problem {
         match error {
             ExchangeError::NoSuchOrder => no_such_order(),
             ExchangeError::NotPaid => conflict("not-paid", "Nothing was paid for this order"),
-            ExchangeError::BadAsk { field, must } => Self::invalid(field, must),
+            ExchangeError::BadAsk { field, must } => Self::invalid(&field, must),
             ExchangeError::BadSeat { seats } => {
                 Self::invalid("take", "not on sale at this event").with("seats", json!(seats))
             }

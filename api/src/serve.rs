@@ -83,6 +83,8 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
             let endpoint = Endpoint::parse(&url)?;
             let seed = signature::seed(config.secret.expose(), "tickets");
             let settings = booking::Settings::new(endpoint.config, endpoint.tls, TicketKey::from_seed(&seed)?);
+            let redis = config.redis.as_ref().map(|redis| redis.expose().to_owned());
+            let settings = booking::Settings { redis, ..settings };
             let opened = Booking::open(settings, pool.clone(), tasks.rooms.clone(), tasks.hard.clone());
             Some(Box::pin(opened).await?)
         }

@@ -22,7 +22,7 @@ use crate::order::{BuyError, Checkout};
 use crate::plans::Plans;
 use crate::reservation::{Ask, ExtendError, ReleaseError, Reservation, ReserveError, ReserveRequest};
 use crate::seats::board::Board;
-use crate::shell::{Answer, Connections, Lanes, Lease, Refused};
+use crate::shell::{Answer, Connections, Lanes, Lease, Queues, Redis, RedisError, Refused};
 use crate::table;
 use jiff::Timestamp;
 use model::{EventId, HoldId, UserId};
@@ -48,6 +48,9 @@ pub struct Settings {
     pub tls: MakeRustlsConnect,
     /// What tickets are signed with.
     pub ticket_key: TicketKey,
+    /// A Redis that holds the queues in front of the lanes, so that every process asks of every event; without it an event is
+    /// asked of where its lane is.
+    pub redis: Option<String>,
     /// Connections the lanes share.
     pub connections_max: usize,
     /// Commands waiting per event; beyond it the answer is busy.
@@ -70,6 +73,7 @@ impl Settings {
             postgres,
             tls,
             ticket_key,
+            redis: None,
             connections_max: 8,
             queue_max: 16_384,
             batch_max: 2_048,
@@ -99,6 +103,15 @@ pub enum OpenError {
     /// Nobody answers there, or not with our tables.
     #[error("the booking core cannot use the database")]
     Connect(#[source] Failure),
+    /// Redis has no such address.
+    #[error("the booking core cannot use Redis")]
+    Redis(#[source] Failure),
+}
+
+impl From<RedisError> for OpenError {
+    fn from(error: RedisError) -> Self {
+        Self::Redis(Failure::new(error))
+    }
 }
 
 /// The booking core. Cheap to clone.
@@ -135,7 +148,11 @@ impl Booking {
         let reading = table::hold::clock(&mut connection).await.map_err(|error| OpenError::Connect(error.into()))?;
         drop(connection);
         let (plans, ticket_key, sweep_s) = (Plans::new(), settings.ticket_key.clone(), settings.sweep_s);
-        let parts = (lanes_own, Clock::new(reading), plans.clone());
+        let queues = match &settings.redis {
+            Some(url) => Queues::Redis(Redis::open(url, &tracker, stop.clone()).await?),
+            None => Queues::Here,
+        };
+        let parts = (lanes_own, queues, Clock::new(reading), plans.clone());
         let lanes = Arc::new(Lanes::new(settings, lease, parts, (tracker.clone(), stop.clone())));
         let boards = moka::future::Cache::builder().max_capacity(1_024).time_to_live(MAP_AGE_MAX).build();
         let booking = Self { lanes, pool, plans, ticket_key, boards, stop };
@@ -184,7 +201,14 @@ impl Booking {
     /// # Errors
     /// When the queue is full or the database fails; having no hold is none.
     pub async fn release(&self, buyer: UserId, event: EventId) -> Result<usize, ReleaseError> {
-        match self.lanes.send(event, Command::Release { buyer }).await {
+        let mut connection = self.pool.acquire().await.map_err(Failure::from)?;
+        let live = table::hold::live(&mut connection, buyer, event).await?;
+        drop(connection);
+        let holds: Vec<HoldId> = live.into_iter().map(|row| row.hold).collect();
+        if holds.is_empty() {
+            return Ok(0);
+        }
+        match self.lanes.send(event, Command::Release { buyer, holds }).await {
             Ok(Answer { done: Done::Released(count), .. }) => Ok(count),
             Ok(_) => Err(ReleaseError::Failed(mismatch())),
             Err(Refused::Busy | Refused::InProgress) => Err(ReleaseError::Busy),
@@ -272,10 +296,10 @@ impl Booking {
 
     /// What a buyer reads of a hold: its seats by the plan it was made under.
     async fn describe(&self, event: EventId, hold: &Hold, answer: &Answer) -> Result<Reservation, Failure> {
-        let house = if hold.basis.layout == answer.house.layout {
-            Arc::clone(&answer.house)
-        } else {
-            self.house(&mut *self.pool.acquire().await?, &hold.basis.layout).await?
+        let layout = &hold.basis.layout;
+        let house = match self.plans.get(layout) {
+            Some(house) => house,
+            None => self.house(&mut *self.pool.acquire().await?, layout).await?,
         };
         let seats = hold.seats.iter().copied().zip(hold.prices.iter().copied());
         Ok(Reservation {

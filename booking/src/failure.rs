@@ -13,6 +13,30 @@ impl Failure {
     pub(crate) fn new(cause: impl Error + Send + Sync + 'static) -> Self {
         Self(Arc::new(cause))
     }
+
+    /// What lies beneath it, in words.
+    pub(crate) fn cause(&self) -> String {
+        let causes = std::iter::successors(self.source(), |error| (*error).source());
+        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+}
+
+/// A failure as another process is told of it: in words.
+pub(crate) mod told {
+    use super::Failure;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Elsewhere(String);
+
+    pub(crate) fn serialize<S: Serializer>(failure: &Failure, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&failure.cause())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Failure, D::Error> {
+        String::deserialize(from).map(|cause| Failure::new(Elsewhere(cause)))
+    }
 }
 
 impl fmt::Debug for Failure {

@@ -25,6 +25,8 @@ use fact::Fact;
 use jiff::Timestamp;
 use model::charge::{self, Charge, Line};
 use model::{Currency, HoldId, LayoutHash, OrderId, PaymentId, SeatNo, TierNo, UserId};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -56,21 +58,22 @@ pub(crate) struct Terms {
 }
 
 /// What gives a hold's seat numbers and prices their meaning: they mean nothing on another plan or in another currency.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Basis {
     pub(crate) layout: LayoutHash,
     pub(crate) currency: Currency,
 }
 
 /// What arrives at a lane.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Command {
     /// Keep seats for a buyer.
     Reserve { buyer: UserId, ask: Ask, code: Option<String>, key: String, request: Digest },
     /// Give a buyer's holds their time again.
     Extend { buyer: UserId },
-    /// Let a buyer's holds go.
-    Release { buyer: UserId },
+    /// Let these of a buyer's holds go; they are named, so that nothing goes that was had since.
+    Release { buyer: UserId, holds: Vec<HoldId> },
     /// Make an order of a hold.
     Buy { buyer: UserId, hold: Option<HoldId>, key: String },
     /// Undo a sold order and give its money back.
@@ -96,7 +99,8 @@ pub(crate) struct Moment<'a> {
 }
 
 /// What a command came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Done {
     /// A hold was made.
     Held(Hold),
@@ -111,11 +115,12 @@ pub(crate) enum Done {
 }
 
 /// Why a command came to nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Refusal {
     BadAsk {
-        field: &'static str,
-        must: &'static str,
+        field: Cow<'static, str>,
+        must: Cow<'static, str>,
     },
     BadSeat(Vec<SeatNo>),
     SeatsTaken(Vec<SeatNo>),
@@ -143,7 +148,7 @@ pub(crate) enum Refusal {
 }
 
 /// Seats kept for a buyer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hold {
     pub(crate) id: HoldId,
     pub(crate) buyer: UserId,
@@ -159,7 +164,29 @@ pub(crate) struct Hold {
     pub(crate) extended: bool,
     pub(crate) state: HoldState,
     /// The plan and currency it was made under.
+    #[serde(with = "shared")]
     pub(crate) basis: Arc<Basis>,
+}
+
+/// A shared value is written as it is.
+mod shared {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::sync::Arc;
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.as_ref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Arc<T>, D::Error> {
+        T::deserialize(from).map(Arc::new)
+    }
+}
+
+impl Refusal {
+    /// The request makes no sense: the field and what it must be.
+    fn bad_ask(field: &'static str, must: &'static str) -> Self {
+        Self::BadAsk { field: field.into(), must: must.into() }
+    }
 }
 
 impl Hold {
@@ -268,12 +295,13 @@ impl Lane {
                 Ok(Done::Held(held))
             }
             Command::Extend { buyer } => self.extend(*buyer, moment.now, facts),
-            Command::Release { buyer } => {
-                let holds = self.holds_of(*buyer);
-                for hold in &holds {
+            Command::Release { buyer, holds } => {
+                let mut theirs = self.holds_of(*buyer);
+                theirs.retain(|hold| holds.contains(hold));
+                for hold in &theirs {
                     self.end_hold(*hold, HoldState::Released, facts);
                 }
-                Ok(Done::Released(holds.len()))
+                Ok(Done::Released(theirs.len()))
             }
             Command::Buy { buyer, hold, key } => self.buy((*buyer, *hold, key), moment, facts),
             Command::Refund { order, by } => self.refund(*order, *by, moment.now, facts),

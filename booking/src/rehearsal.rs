@@ -56,7 +56,8 @@ impl Rehearsal {
 
     /// Gives back what the buyer holds.
     pub fn release(&mut self, buyer: UserId) {
-        self.decide(&Command::Release { buyer }).ok();
+        let holds = self.lane.holds_of(buyer);
+        self.decide(&Command::Release { buyer, holds }).ok();
     }
 
     fn decide(&mut self, command: &Command) -> Result<Done, Refused> {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use model::charge::Line;
 use model::{Currency, EventId, HoldId, SeatNo, TierNo};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// A request for seats of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,9 +194,9 @@ pub enum ReserveError {
     #[error("{field} {must}")]
     BadAsk {
         /// The request's field.
-        field: &'static str,
+        field: Cow<'static, str>,
         /// What it must be.
-        must: &'static str,
+        must: Cow<'static, str>,
     },
     /// These seats are not on the plan or not for sale.
     #[error("seats are not on sale at this event")]

@@ -14,6 +14,7 @@ mod lease;
 mod loaded;
 #[cfg(test)]
 mod protocol;
+mod queue;
 mod recall;
 mod rows;
 #[cfg(test)]
@@ -25,31 +26,35 @@ mod write;
 use crate::booking::Settings;
 use crate::clock::Clock;
 use crate::failure::Failure;
-use crate::lane::house::House;
 use crate::lane::{Command, Done, Refusal};
 use crate::plans::Plans;
 use crate::reservation::Receipt;
 use crate::seats::board::Board;
-use backlog::{Backlog, Turn};
+use backlog::Backlog;
 use connection::{ANSWER_MAX, Connection, within};
 use futures::TryFutureExt as _;
+use futures::future::BoxFuture;
 use model::EventId;
 use parking_lot::Mutex;
+use queue::{Bounds, Queue};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 use tokio_postgres::types::ToSql;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use connection::Connections;
 pub(crate) use lease::Lease;
+pub(crate) use queue::{Queues, Redis, RedisError};
 
 /// Lanes in memory at once; beyond it new events are busy until others go idle.
 const LANES_MAX: usize = 4_096;
+/// Before a lane that has ended is looked after again for those who wait.
+const ATTEND_PAUSE: Duration = Duration::from_millis(100);
 /// Look-ups of events without a lane at once, and those that may wait for theirs.
 const STRANGERS_AT_ONCE: usize = 2;
 const STRANGERS_WAITING_MAX: usize = 256;
@@ -57,28 +62,28 @@ const STRANGERS_WAITING_MAX: usize = 256;
 const STRANGERS_KEPT_MAX: u64 = 16_384;
 const STRANGERS_KEPT: Duration = Duration::from_secs(2);
 
-/// A decided command, with what its answer is described by.
-#[derive(Clone, Debug)]
+/// A decided command.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Answer {
     pub(crate) done: Done,
     /// Where it stands in the log; `None` when it needed no entry.
     pub(crate) receipt: Option<Receipt>,
-    pub(crate) house: Arc<House>,
 }
 
 /// Why a command was not carried out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Refused {
     /// The lane says no.
     Refusal(Refusal),
     /// There is no such event.
     NoSuchEvent,
-    /// The queue is full, another process has the lane, or the server stops.
+    /// The queue is full, another process has the lane and does not hear us, or the server stops.
     Busy,
     /// The same request under the same key waits for its answer.
     InProgress,
     /// The database failed us.
-    Failed(Failure),
+    Failed(#[serde(with = "crate::failure::told")] Failure),
 }
 
 /// How much waits: commands, their share of what may wait, how long the oldest has.
@@ -89,27 +94,13 @@ pub(crate) struct Weight {
     pub(crate) oldest: Duration,
 }
 
-struct Queued {
-    command: Command,
-    turn: Turn,
-    reply: oneshot::Sender<Result<Answer, Refused>>,
-}
-
-impl Queued {
-    fn answer(self, answer: Result<Answer, Refused>) {
-        // First, for who has the answer may ask again at once.
-        drop(self.turn);
-        // Whoever asked may have gone.
-        self.reply.send(answer).ok();
-    }
-}
-
 /// All the lanes of this process.
 #[derive(Debug)]
 pub(crate) struct Lanes {
     settings: Settings,
     lease: Lease,
     connections: Connections,
+    queues: Queues,
     plans: Plans,
     clock: Clock,
     loaded: Mutex<HashMap<EventId, Handle>>,
@@ -121,7 +112,7 @@ pub(crate) struct Lanes {
 
 #[derive(Clone, Debug)]
 struct Handle {
-    queue: mpsc::Sender<Queued>,
+    queue: Arc<dyn Queue>,
     backlog: Arc<Backlog>,
     /// The lane is this process's; else it is being loaded, or another's.
     serves: Arc<AtomicBool>,
@@ -148,11 +139,11 @@ impl Lanes {
     pub(crate) fn new(
         settings: Settings,
         lease: Lease,
-        (connections, clock, plans): (Connections, Clock, Plans),
+        (connections, queues, clock, plans): (Connections, Queues, Clock, Plans),
         (tracker, stop): (TaskTracker, CancellationToken),
     ) -> Self {
         let (loaded, boards, strangers) = (Mutex::default(), Mutex::default(), Strangers::new());
-        Self { settings, lease, connections, plans, clock, loaded, boards, strangers, tracker, stop }
+        Self { settings, lease, connections, queues, plans, clock, loaded, boards, strangers, tracker, stop }
     }
 
     /// The database's clock.
@@ -174,15 +165,33 @@ impl Lanes {
                     metrics::counter!("booking_busy_total").increment(1);
                 }
             })?;
-            let (reply, answer) = oneshot::channel();
-            match handle.queue.try_send(Queued { command, turn, reply }) {
-                Ok(()) => return answer.await.unwrap_or(Err(Refused::Busy)),
-                // The backlog is full before the queue is.
-                Err(TrySendError::Full(_)) => return Err(Refused::Busy),
-                Err(TrySendError::Closed(back)) => {
-                    command = back.command;
+            let asked = handle.queue.ask(command, turn);
+            match self.attend(event, handle.ended.clone(), asked).await {
+                Ok(answer) => return answer,
+                Err(back) => {
+                    command = back;
                     handle.ended.cancelled().await;
                 }
+            }
+        }
+    }
+
+    /// Waits for an answer, and sees to it that a lane task is here meanwhile: to decide, or to take over from who does.
+    async fn attend(
+        self: &Arc<Self>,
+        event: EventId,
+        mut ended: CancellationToken,
+        mut asked: BoxFuture<'_, Result<Result<Answer, Refused>, Command>>,
+    ) -> Result<Result<Answer, Refused>, Command> {
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut asked => return answer,
+                () = ended.cancelled() => tokio::time::sleep(ATTEND_PAUSE).await,
+            }
+            match self.handle(event).await {
+                Ok(handle) => ended = handle.ended,
+                Err(refused) => return Ok(Err(refused)),
             }
         }
     }
@@ -195,7 +204,7 @@ impl Lanes {
         if !self.exists(event).await? {
             return Err(Refused::NoSuchEvent);
         }
-        let (handle, commands) = {
+        let (handle, line) = {
             let mut loaded = self.loaded.lock();
             if let Some(handle) = loaded.get(&event) {
                 return Ok(handle.clone());
@@ -203,15 +212,16 @@ impl Lanes {
             if loaded.len() >= LANES_MAX || self.stop.is_cancelled() {
                 return Err(Refused::Busy);
             }
-            let (queue, commands) = mpsc::channel(self.settings.queue_max);
-            let backlog = Backlog::new(self.settings.queue_max);
+            let Settings { queue_max, batch_max, .. } = self.settings;
+            let backlog = Backlog::new(queue_max);
+            let (queue, line) = self.queues.open(event, Bounds { queue_max, batch_max }, &backlog);
             let handle = Handle { queue, backlog, serves: Arc::default(), ended: CancellationToken::new() };
             loaded.insert(event, handle.clone());
-            (handle, commands)
+            (handle, line)
         };
         // Not under the lock: a runtime that shuts down drops the task here and now, and `Ending` takes the lock.
         let ending = Ending { lanes: Arc::clone(self), event, handle: handle.clone() };
-        self.tracker.spawn(task::run(Arc::clone(self), event, commands, ending));
+        self.tracker.spawn(task::run(Arc::clone(self), event, line, ending));
         Ok(handle)
     }
 
@@ -238,7 +248,7 @@ impl Lanes {
     /// How many lanes are loaded or loading, and how much waits: altogether, in the fullest queue, in the slowest.
     pub(crate) fn weight(&self) -> (usize, Weight) {
         let loaded = self.loaded.lock();
-        let weight = loaded.values().map(|handle| handle.backlog.weight()).fold(Weight::default(), |all, one| Weight {
+        let weight = loaded.values().map(|handle| handle.queue.weight()).fold(Weight::default(), |all, one| Weight {
             depth: all.depth + one.depth,
             fill: all.fill.max(one.fill),
             oldest: all.oldest.max(one.oldest),
@@ -275,6 +285,7 @@ impl Lanes {
             ended.cancelled().await;
         }
         self.lease.give_up().await;
+        self.queues.close().await;
         self.connections.close();
     }
 }
@@ -287,6 +298,11 @@ struct Ending {
 }
 
 impl Ending {
+    /// When somebody asked here last, if anybody did.
+    fn asked_at(&self) -> Option<Instant> {
+        self.handle.backlog.asked_at()
+    }
+
     /// Whether the lane is this process's from now on.
     fn serves(&self, serves: bool) {
         self.handle.serves.store(serves, Ordering::Release);

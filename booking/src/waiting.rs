@@ -5,6 +5,7 @@ use crate::reservation::{BestAvailable, Closed};
 use jiff::Timestamp;
 use model::{EventId, HoldId, UserId};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// A buyer in an event's line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -57,9 +58,9 @@ pub enum JoinError {
     #[error("{field} {must}")]
     BadAsk {
         /// The field.
-        field: &'static str,
+        field: Cow<'static, str>,
         /// What it must be.
-        must: &'static str,
+        must: Cow<'static, str>,
     },
     /// They would have more seats than one buyer may.
     #[error("one buyer may have {limit} seats")]

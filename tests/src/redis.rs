@@ -20,6 +20,19 @@ impl Redis {
         Self { process: serve(port).await, url: format!("redis://127.0.0.1:{port}"), port }
     }
 
+    /// What it answers to a command, a line for each part.
+    #[expect(clippy::must_use_candidate, reason = "some commands are told, not asked")]
+    pub fn cli(&self, command: &[&str]) -> String {
+        let output = Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(command).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Starts it again where it was, after its end.
     pub async fn restart(&mut self) {
         self.process = serve(self.port).await;

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 type Why = &'static str;
 
 /// The outcome so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     seats: BTreeMap<SeatNo, Claim>,
     holds: HashMap<HoldId, Hold>,
@@ -31,7 +31,7 @@ pub(crate) struct Ledger {
     line: Places,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Claim {
     hold: HoldId,
     order: Option<OrderId>,
@@ -39,7 +39,7 @@ struct Claim {
     seq: i64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Hold {
     buyer: UserId,
     seq: i64,
@@ -63,14 +63,14 @@ impl Hold {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Ticket {
     seat: SeatNo,
     order: OrderId,
     live: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Order {
     hold: HoldId,
     buyer: UserId,
@@ -78,7 +78,7 @@ struct Order {
     state: OrderState,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Payment {
     order: OrderId,
     key: String,

@@ -7,6 +7,7 @@ use crate::order::{Order, TicketState};
 use crate::reservation::Closed;
 use crate::shell::Refused;
 use model::{OrderId, SeatNo, TicketId, UserId};
+use std::borrow::Cow;
 
 /// Why seats were not exchanged; nothing changed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -21,9 +22,9 @@ pub enum ExchangeError {
     #[error("{field} {must}")]
     BadAsk {
         /// The request's field.
-        field: &'static str,
+        field: Cow<'static, str>,
         /// What it must be.
-        must: &'static str,
+        must: Cow<'static, str>,
     },
     /// These seats are not on the plan or not for sale.
     #[error("seats are not on sale at this event")]

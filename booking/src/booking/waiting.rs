@@ -9,6 +9,7 @@ use crate::table;
 use crate::waiting::{JoinError, OfferMail, Wait};
 use jiff::Timestamp;
 use model::{EventId, UserId};
+use std::borrow::Cow;
 
 impl Booking {
     /// Lets a buyer in at the end of an event's line, if what they want cannot be had now. Again, for the same: the same place.
@@ -75,7 +76,8 @@ fn join_error(refused: Refused) -> JoinError {
         Refused::Refusal(Refusal::InLine) => JoinError::InLine,
         Refused::Refusal(Refusal::LineFull) => JoinError::LineFull,
         Refused::Refusal(Refusal::BadAsk { field, must }) => {
-            JoinError::BadAsk { field: field.strip_prefix("best_available.").unwrap_or(field), must }
+            let field = field.strip_prefix("best_available.").map(str::to_owned).map_or(field, Cow::Owned);
+            JoinError::BadAsk { field, must }
         }
         Refused::Refusal(Refusal::LimitReached(limit)) => JoinError::LimitReached { limit },
         Refused::Refusal(Refusal::NotOnSale { opens_at, closed }) => JoinError::NotOnSale { opens_at, closed },

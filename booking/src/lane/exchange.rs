@@ -53,10 +53,10 @@ impl Lane {
         }
         let distinct = |seats: &[SeatNo]| seats.iter().enumerate().all(|(at, seat)| !seats[..at].contains(seat));
         if from.is_empty() || !distinct(from) || !from.iter().all(|seat| order.hold.seats.contains(seat)) {
-            return Err(Refusal::BadAsk { field: "give", must: "names seats of the order, each once" });
+            return Err(Refusal::bad_ask("give", "names seats of the order, each once"));
         }
         if to.len() != from.len() || !distinct(to) {
-            return Err(Refusal::BadAsk { field: "take", must: "names as many seats as give, each once" });
+            return Err(Refusal::bad_ask("take", "names as many seats as give, each once"));
         }
         let unknown: Vec<SeatNo> = to.iter().copied().filter(|seat| self.price(*seat).is_none()).collect();
         if !unknown.is_empty() {

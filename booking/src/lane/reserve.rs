@@ -66,10 +66,10 @@ impl Lane {
 
     fn named(&self, buyer: UserId, seats: &[SeatNo]) -> Result<Vec<SeatNo>, Refusal> {
         if seats.is_empty() {
-            return Err(Refusal::BadAsk { field: "seats", must: "names at least one seat" });
+            return Err(Refusal::bad_ask("seats", "names at least one seat"));
         }
         if seats.len() > SEATS_MAX || has_twins(seats) {
-            return Err(Refusal::BadAsk { field: "seats", must: "names each seat once" });
+            return Err(Refusal::bad_ask("seats", "names each seat once"));
         }
         let unknown: Vec<SeatNo> = seats.iter().copied().filter(|seat| self.price(*seat).is_none()).collect();
         if !unknown.is_empty() {
@@ -83,19 +83,19 @@ impl Lane {
     fn best(&mut self, buyer: UserId, ask: &BestAvailable) -> Result<Vec<SeatNo>, Refusal> {
         let quantity = ask.quantity as usize;
         if quantity == 0 {
-            return Err(Refusal::BadAsk { field: "best_available.quantity", must: "is 1 or more" });
+            return Err(Refusal::bad_ask("best_available.quantity", "is 1 or more"));
         }
         let companions = ask.companions.unwrap_or_default() as usize;
         if companions > 0 && (ask.accessible != Some(true) || companions >= quantity) {
             let must = "is less than quantity, and asks for accessible: true";
-            return Err(Refusal::BadAsk { field: "best_available.companions", must });
+            return Err(Refusal::bad_ask("best_available.companions", must));
         }
         let rows = match &ask.section {
             None => 0..self.house().rows.len(),
             Some(name) => self
                 .house()
                 .section(name)
-                .ok_or(Refusal::BadAsk { field: "best_available.section", must: "names a section of the plan" })?,
+                .ok_or(Refusal::bad_ask("best_available.section", "names a section of the plan"))?,
         };
         self.within_limit(buyer, quantity)?;
         // Seats only ever run out until one is freed, so what was hopeless stays hopeless; `free` forgets.

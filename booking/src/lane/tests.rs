@@ -137,6 +137,11 @@ impl Bench {
         self.ask(buyer, Ask::Best(BestAvailable { quantity, ..BestAvailable::default() }))
     }
 
+    fn release(&mut self, buyer: UserId) -> Result<Done, Refusal> {
+        let holds = self.lane.holds_of(buyer);
+        self.run(&Command::Release { buyer, holds })
+    }
+
     fn pass(&mut self, seconds: i64) {
         self.now += SignedDuration::from_secs(seconds);
     }
@@ -158,18 +163,20 @@ fn a_taken_seat_refuses_the_whole_request() {
 #[test]
 fn a_senseless_request_is_refused_by_field() {
     let mut bench = Bench::new(&plan(&[(false, vec![vec![(0, false), (2, false)]])]));
-    assert!(matches!(bench.seats(buyer(1), &[]), Err(Refusal::BadAsk { field: "seats", .. })));
-    assert!(matches!(bench.seats(buyer(1), &[0, 0]), Err(Refusal::BadAsk { field: "seats", .. })));
+    assert!(matches!(bench.seats(buyer(1), &[]), Err(Refusal::BadAsk { field, .. }) if field == "seats"));
+    assert!(matches!(bench.seats(buyer(1), &[0, 0]), Err(Refusal::BadAsk { field, .. }) if field == "seats"));
     assert_eq!(
         bench.seats(buyer(1), &[1, 0, 9]),
         Err(Refusal::BadSeat(vec![1, 9])),
         "a closed tier, a number off the plan"
     );
-    assert!(matches!(bench.best(buyer(1), 0), Err(Refusal::BadAsk { field: "best_available.quantity", .. })));
+    assert!(
+        matches!(bench.best(buyer(1), 0), Err(Refusal::BadAsk { field, .. }) if field == "best_available.quantity")
+    );
     let nowhere = BestAvailable { quantity: 1, section: Some("nowhere".into()), ..BestAvailable::default() };
     assert!(matches!(
         bench.ask(buyer(1), Ask::Best(nowhere)),
-        Err(Refusal::BadAsk { field: "best_available.section", .. })
+        Err(Refusal::BadAsk { field, .. }) if field == "best_available.section"
     ));
     assert_eq!(bench.facts, []);
 }
@@ -180,7 +187,7 @@ fn a_buyer_gets_no_more_than_the_limit_over_all_holds() {
     bench.best(buyer(1), 3).unwrap();
     assert_eq!(bench.best(buyer(1), 2), Err(Refusal::LimitReached(4)));
     bench.best(buyer(1), 1).unwrap();
-    assert_eq!(bench.run(&Command::Release { buyer: buyer(1) }), Ok(Done::Released(2)));
+    assert_eq!(bench.release(buyer(1)), Ok(Done::Released(2)));
     bench.best(buyer(1), 4).unwrap();
 }
 
@@ -251,6 +258,6 @@ fn a_payment_sells_or_is_let_go() {
     let others = |bench: &mut Bench| drop(bench.seats(buyer(1), &[4, 5, 6]).unwrap());
     assert_eq!(paid(&mut full, 200, others), OrderState::Voided, "the buyer's limit is reached by now");
     let mut released = Bench::new(&rows(&[4]));
-    let release = |bench: &mut Bench| drop(bench.run(&Command::Release { buyer: buyer(1) }).unwrap());
+    let release = |bench: &mut Bench| drop(bench.release(buyer(1)).unwrap());
     assert_eq!(paid(&mut released, 10, release), OrderState::Voided);
 }

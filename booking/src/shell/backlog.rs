@@ -20,8 +20,10 @@ pub(super) struct Backlog {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    /// Commands are answered in the order of their arrival, so the first is the oldest.
+    /// Commands are answered in the order of their arrival, or nearly, so the first is the oldest.
     arrivals: VecDeque<Instant>,
+    /// When the last came, if any did.
+    last: Option<Instant>,
     keys: HashMap<(UserId, String), Asked>,
 }
 
@@ -50,12 +52,19 @@ impl Backlog {
         if waiting.arrivals.len() >= self.max {
             return Err(Refused::Busy);
         }
-        waiting.arrivals.push_back(Instant::now());
+        let now = Instant::now();
+        waiting.arrivals.push_back(now);
+        waiting.last = Some(now);
         let key = asked.map(|(key, asked)| {
             waiting.keys.insert(key.clone(), asked);
             key
         });
         Ok(Turn { backlog: Arc::clone(self), key })
+    }
+
+    /// When somebody asked last, if anybody did.
+    pub(super) fn asked_at(&self) -> Option<Instant> {
+        self.waiting.lock().last
     }
 
     /// How much there is.

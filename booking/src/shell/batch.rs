@@ -6,9 +6,10 @@
 use super::connection::{ANSWER_MAX, LOAD_MAX, within};
 use super::desk::Desk;
 use super::loaded::{LoadError, Place, Source};
+use super::queue::Queued;
 use super::recall::{Asked, Told};
 use super::write::{WriteError, write};
-use super::{Answer, Lanes, Queued, Refused};
+use super::{Answer, Lanes, Refused};
 use crate::failure::Failure;
 use crate::lane::fact::Fact;
 use crate::lane::{Command, Moment};
@@ -82,8 +83,8 @@ impl LoadedLane {
         Ok(Self { lanes, event, place, desk: Desk::new(lane, recent), board, terms_seen_at, void: false, lost: false })
     }
 
-    /// Takes the lane again and reads it anew, with what the open keys came to. If another process had it meanwhile, what was
-    /// answered here counts for nothing: it may have answered the same keys otherwise, and others that are unknown here.
+    /// Takes the lane again and reads it anew, with what the open keys came to. If another process had it meanwhile it is lost: that
+    /// one may have answered the same commands otherwise, and under keys that are unknown here.
     pub(super) async fn reload(&mut self, queue: &[Queued]) -> Result<(), LoadError> {
         self.void = true;
         let keys = self.desk.open_keys(queue.iter().map(|queued| &queued.command));
@@ -92,21 +93,24 @@ impl LoadedLane {
         let source = Source { connection: &connection, event: self.event, plans: &self.lanes.plans };
         let (place, lane, known) = within(LOAD_MAX, async {
             let (place, lane) = source.take(self.lanes.lease.owner(), &self.lanes.clock).await?;
-            let is_ours = place.follows(&self.place);
-            let known = if is_ours { source.by_keys(&lane, &keys).await? } else { source.recent(&lane).await? };
+            if !place.follows(&self.place) {
+                return Err(LoadError::Elsewhere { left: Duration::ZERO });
+            }
+            let known = source.by_keys(&lane, &keys).await?;
             Ok::<_, LoadError>((place, lane, known))
         })
         .await?;
         self.lanes.connections.put_back(connection);
-        if place.follows(&self.place) {
-            self.desk.renew(lane, known);
-        } else {
-            self.desk = Desk::new(lane, known);
-        }
+        self.desk.renew(lane, known);
         (self.place, self.terms_seen_at, self.void) = (place, asked_at, false);
         let lane = &self.desk.lane;
         self.board.reset(&lane.house().layout, self.place.version(), lane.seats());
         Ok(())
+    }
+
+    /// Since when it is ours without a break.
+    pub(super) fn epoch(&self) -> i64 {
+        self.place.epoch
     }
 
     /// Lets any process have the lane.
@@ -143,8 +147,7 @@ impl LoadedLane {
             self.desk.committed(&decided, self.place.receipt());
         }
         for (queued, answer) in queue.drain(..).zip(decided.answers) {
-            let house = Arc::clone(self.desk.lane.house());
-            let answer = answer.map(|Told { done, receipt }| Answer { done, receipt: receipt.or(entry), house });
+            let answer = answer.map(|Told { done, receipt }| Answer { done, receipt: receipt.or(entry) });
             queued.answer(answer.map_err(Refused::Refusal));
         }
         self.desk.lane.forget_ended_orders();

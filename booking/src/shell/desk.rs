@@ -11,7 +11,7 @@ use crate::reservation::Receipt;
 use model::UserId;
 
 /// The desk.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Desk {
     pub(super) lane: Lane,
     pub(super) recall: Recall,
@@ -20,7 +20,7 @@ pub(super) struct Desk {
 }
 
 /// What a batch came to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Decided {
     /// For the log.
     pub(super) facts: Vec<Fact>,

@@ -255,7 +255,11 @@ impl World {
                 let seat = Ask::Seats(vec![1]);
                 let (key, request) = (self.rival.to_string(), Digest([0; 32]));
                 let take = Command::Reserve { buyer: buyer(2), ask: seat, code: None, key, request };
-                self.run(&if self.rival == 0 { take } else { Command::Release { buyer: buyer(2) } });
+                self.run(&if self.rival == 0 {
+                    take
+                } else {
+                    Command::Release { buyer: buyer(2), holds: self.lane.holds_of(buyer(2)) }
+                });
                 self.rival += 1;
             }
             Step::Undo => {

@@ -68,7 +68,7 @@ pub(super) struct Recalled {
 }
 
 /// The memory.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Recall {
     done: Memory<Told>,
     refused: Memory<Refusal>,
@@ -131,7 +131,7 @@ impl Recall {
 type Key = (UserId, String);
 
 /// So many answers, the oldest forgotten first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Memory<T> {
     answers: HashMap<Arc<Key>, (Asked, T)>,
     order: VecDeque<Arc<Key>>,

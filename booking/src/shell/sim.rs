@@ -5,7 +5,7 @@
 //! tables that holds their constraints (`store`); what it runs in is a model of the shell's steps (`world`). After each step the
 //! invariants hold, or the seed is printed; `FRONTROW_SIM_SEED` runs that one again, `FRONTROW_SIM_STEPS` makes the run longer.
 
-mod store;
+pub(super) mod store;
 mod world;
 
 use std::io::Write as _;

@@ -1,16 +1,16 @@
 //! One lane's task: take the lane or stand by for it, drain the queue, answer, give the lane up.
 //!
 //! After any trouble the state is read anew and the same commands are decided again: what was committed without our knowing is
-//! then found by its key. A lane that is another process's answers busy, and is taken as soon as that one's lease runs out.
+//! then found by its key. A lane that is another process's is taken as soon as that one's lease runs out.
 
 use super::batch::LoadedLane;
 use super::loaded::LoadError;
-use super::{Ending, Lanes, Queued, Refused};
+use super::queue::{Line, Queued, Taken};
+use super::{Ending, Lanes, Refused};
 use crate::failure::Failure;
 use model::EventId;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::Receiver;
 
 /// Tries before a batch's commands are answered with the failure.
 const TRIES_MAX: u32 = 3;
@@ -26,36 +26,38 @@ enum End {
     Idle,
     /// The server stops.
     Stop,
-    /// Another process took it.
+    /// Another process has it, or had it meanwhile.
     Lost,
 }
 
 /// Runs a lane until it is idle or the server stops:
-/// 1. takes the lane, or stands by until it can; 2. serves; 3. closes the queue; 4. answers what is in it; 5. gives the lane up;
+/// 1. takes the lane, or stands by until it can; 2. serves; 3. closes the queue; 4. answers what only it can; 5. gives the lane up;
 /// 6. leaves the list (by dropping `ending`).
-pub(super) async fn run(lanes: Arc<Lanes>, event: EventId, mut commands: Receiver<Queued>, ending: Ending) {
+pub(super) async fn run(lanes: Arc<Lanes>, event: EventId, mut commands: Box<dyn Line>, ending: Ending) {
     let mut queue = Vec::new();
-    let mut asked_at = Instant::now();
+    let started_at = Instant::now();
     let refused = loop {
         match LoadedLane::load(&lanes, event).await {
             Ok(mut lane) => {
                 ending.serves(true);
-                let end = lane.serve_until_end(&mut commands, &mut queue).await;
+                let end = lane.serve_until_end(commands.as_mut(), &mut queue).await;
                 ending.serves(false);
                 if matches!(end, End::Lost) {
+                    commands.lose();
                     continue;
                 }
-                commands.close();
+                commands.close(&mut queue).await;
                 if matches!(end, End::Idle) {
-                    while commands.recv_many(&mut queue, lanes.settings.batch_max).await > 0 {
-                        lane.serve(&mut queue).await;
-                    }
+                    lane.serve(&mut queue).await;
                     lane.give_up().await;
                 }
                 break Refused::Busy;
             }
             Err(LoadError::Elsewhere { left }) => {
-                if !stand_by(&lanes, left, (&mut commands, &mut queue), &mut asked_at).await {
+                if !stand_by(&lanes, left, commands.as_mut()).await {
+                    break Refused::Busy;
+                }
+                if ending.asked_at().unwrap_or(started_at).elapsed() >= Duration::from_secs(lanes.settings.idle_s) {
                     break Refused::Busy;
                 }
             }
@@ -63,39 +65,23 @@ pub(super) async fn run(lanes: Arc<Lanes>, event: EventId, mut commands: Receive
             Err(LoadError::Failed(failure)) => break Refused::Failed(failure),
         }
     };
-    commands.close();
-    while commands.recv_many(&mut queue, lanes.settings.batch_max).await > 0 {
-        refuse(&mut queue, &refused);
-    }
+    commands.close(&mut queue).await;
+    refuse(&mut queue, &refused);
     drop(ending);
 }
 
-/// Answers busy while the lane's owner is alive. One that has missed its renewals may be dead: then commands wait in the queue for
-/// the rest of its lease, `left`. False when the server stops, or nobody has asked for long.
-async fn stand_by(
-    lanes: &Lanes,
-    left: Duration,
-    (commands, queue): (&mut Receiver<Queued>, &mut Vec<Queued>),
-    asked_at: &mut Instant,
-) -> bool {
+/// Waits while the lane's owner is alive. One that has missed its renewals may be dead: then commands wait in the queue for the
+/// rest of its lease, `left`. False when the server stops, or nobody can ask any more.
+async fn stand_by(lanes: &Lanes, left: Duration, commands: &mut dyn Line) -> bool {
     let patience = lanes.lease.term() / 2;
     if left <= patience {
         return lanes.stop.run_until_cancelled(tokio::time::sleep(left)).await.is_some();
     }
-    let mut look_again = std::pin::pin!(tokio::time::sleep(left.saturating_sub(patience)));
-    loop {
-        tokio::select! {
-            biased;
-            () = lanes.stop.cancelled() => return false,
-            count = commands.recv_many(queue, lanes.settings.batch_max) => {
-                if count == 0 {
-                    return false;
-                }
-                refuse(queue, &Refused::Busy);
-                *asked_at = Instant::now();
-            }
-            () = &mut look_again => return asked_at.elapsed() < Duration::from_secs(lanes.settings.idle_s),
-        }
+    tokio::select! {
+        biased;
+        () = lanes.stop.cancelled() => false,
+        () = commands.turn_away() => false,
+        () = tokio::time::sleep(left.saturating_sub(patience)) => true,
     }
 }
 
@@ -106,7 +92,7 @@ fn refuse(queue: &mut Vec<Queued>, refused: &Refused) {
 }
 
 impl LoadedLane {
-    async fn serve_until_end(&mut self, commands: &mut Receiver<Queued>, queue: &mut Vec<Queued>) -> End {
+    async fn serve_until_end(&mut self, commands: &mut dyn Line, queue: &mut Vec<Queued>) -> End {
         let lanes = Arc::clone(&self.lanes);
         let mut expiry_pause = Duration::ZERO;
         loop {
@@ -115,12 +101,13 @@ impl LoadedLane {
             tokio::select! {
                 biased;
                 () = lanes.stop.cancelled() => return End::Stop,
-                count = commands.recv_many(queue, lanes.settings.batch_max) => {
-                    if count == 0 {
-                        return End::Stop;
+                taken = commands.take(self.epoch(), queue) => match taken {
+                    Taken::Commands => self.serve(queue).await,
+                    Taken::Overtaken => {
+                        self.recover(queue).await;
                     }
-                    self.serve(queue).await;
-                }
+                    Taken::Over => return End::Stop,
+                },
                 () = tokio::time::sleep(pause) => {
                     if next_expiry.is_none() {
                         return End::Idle;
@@ -147,6 +134,9 @@ impl LoadedLane {
         }
         // Whatever one command's trouble is, it is now its own.
         for queued in std::mem::take(queue) {
+            if self.lost {
+                break;
+            }
             self.serve_alone(queued).await;
         }
     }
@@ -182,16 +172,16 @@ impl LoadedLane {
         false
     }
 
-    /// Reads the state anew; answers the queue when that cannot be done.
+    /// Reads the state anew; leaves the queue unanswered when that cannot be done.
     async fn recover(&mut self, queue: &mut Vec<Queued>) -> bool {
         let mut tried = 0;
         loop {
             let error = match self.reload(queue).await {
                 Ok(()) => return true,
                 Err(LoadError::Elsewhere { .. }) => {
-                    tracing::info!(event.id = %self.event, "another process has taken the lane");
+                    tracing::info!(event.id = %self.event, "another process has taken the lane, or had it");
                     self.lost = true;
-                    refuse(queue, &Refused::Busy);
+                    queue.clear();
                     return false;
                 }
                 Err(error) => error,
@@ -199,7 +189,7 @@ impl LoadedLane {
             tried += 1;
             if tried == TRIES_MAX || self.lanes.stop.is_cancelled() {
                 tracing::error!(event.id = %self.event, error = &error as &dyn std::error::Error, "a lane is lost");
-                refuse(queue, &Refused::Failed(Failure::new(error)));
+                queue.clear();
                 return false;
             }
             tokio::time::sleep(RETRY_PAUSE).await;

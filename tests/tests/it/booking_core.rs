@@ -4,6 +4,7 @@
 
 mod lease;
 mod payments;
+mod queue;
 mod refunds;
 mod seat_map;
 mod silence;

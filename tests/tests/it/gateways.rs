@@ -1,4 +1,5 @@
-//! Two gateways on one database: one serves an event, the other says so, and takes over when the first is killed or falls asleep.
+//! Two gateways on one database: one serves an event, the other says so, or asks by Redis, and takes over when the first is killed
+//! or falls asleep.
 //!
 //! Whatever happens, no acknowledged hold is lost, no seat is had twice, and who was answered before another asked comes first.
 
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tests::catalog::{self, Listing};
-use tests::{Client, Database, Indexer, Server, until};
+use tests::{Client, Database, Indexer, Process, Redis, Server, until};
 
 /// A process's lease as it is by default, and what taking over may take beside: far below it on a machine with nothing else to do.
 const LEASE: Duration = Duration::from_secs(3);
@@ -26,6 +27,11 @@ struct Pair {
 
 impl Pair {
     async fn start() -> Self {
+        Self::by(None).await
+    }
+
+    /// With the queues in Redis, if there is one.
+    async fn by(redis: Option<&Redis>) -> Self {
         let database = Database::migrated().await;
         let listing = catalog::on_sale(&database, "Two doors", 200).await;
         let data = [(); 3].map(|()| TempDir::with_prefix("frontrow-gateways-").unwrap());
@@ -34,6 +40,7 @@ impl Pair {
         let gateway = async |data: &TempDir| {
             Server::start_on(&database, data.path(), |command| {
                 command.args(["--role", "gateway"]).env("FRONTROW_STORE", &store);
+                command.envs(redis.map(|redis| ("FRONTROW_REDIS", &redis.url)));
             })
             .await
         };
@@ -112,6 +119,25 @@ async fn no_inversions(pair: &Pair, held: &[Held]) {
     }
 }
 
+/// Everyone asks for a seat; once some are told the process is killed. What they were told, and when it ended.
+async fn kill_amid(process: &mut Process, listing: &Listing, buyers: &[Client]) -> (Vec<Option<Held>>, Instant) {
+    let told = AtomicUsize::new(0);
+    let ask = async |buyer: &Client| {
+        let asked = Instant::now();
+        let body = json!({"event_id": listing.event, "best_available": {"quantity": 1}});
+        let request = buyer.request(reqwest::Method::POST, "/ticket/reserve").header("idempotency-key", "once");
+        let hold: Value = request.json(&body).send().await.ok()?.json().await.ok()?;
+        told.fetch_add(1, Ordering::Relaxed);
+        Some(Held { hold: hold["reserve_id"].as_str()?.to_owned(), asked, answered: Instant::now() })
+    };
+    let kill = async {
+        until("some are told", async || (told.load(Ordering::Relaxed) >= 20).then_some(())).await;
+        process.kill().await;
+        Instant::now()
+    };
+    futures::join!(join_all(buyers.iter().map(&ask)), kill)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_owner_is_followed_within_its_lease_and_nothing_is_lost() {
     let mut pair = Pair::start().await;
@@ -119,23 +145,7 @@ async fn a_killed_owner_is_followed_within_its_lease_and_nothing_is_lost() {
     assert_eq!(busy.headers["retry-after"], "1");
     busy.problem(503, "busy").as_object().unwrap();
     let buyers = join_all((0..150).map(|_| pair.buyer(&pair.one))).await;
-    let told = AtomicUsize::new(0);
-    let ask = async |buyer: &Client| {
-        let asked = Instant::now();
-        let body = json!({"event_id": pair.listing.event, "best_available": {"quantity": 1}});
-        let request = buyer.request(reqwest::Method::POST, "/ticket/reserve").header("idempotency-key", "once");
-        let hold: Value = request.json(&body).send().await.ok()?.json().await.ok()?;
-        told.fetch_add(1, Ordering::Relaxed);
-        Some(Held { hold: hold["reserve_id"].as_str()?.to_owned(), asked, answered: Instant::now() })
-    };
-    let asks = join_all(buyers.iter().map(&ask));
-    let process = &mut pair.one.process;
-    let kill = async {
-        until("some are told", async || (told.load(Ordering::Relaxed) >= 20).then_some(())).await;
-        process.kill().await;
-        Instant::now()
-    };
-    let (first, killed) = futures::join!(asks, kill);
+    let (first, killed) = kill_amid(&mut pair.one.process, &pair.listing, &buyers).await;
     let followed = async {
         pair.insist(&buyers[0].at(&pair.other.base), "once").await;
         killed.elapsed()
@@ -206,4 +216,24 @@ async fn an_owner_that_slept_longer_than_its_lease_writes_nothing_when_it_wakes(
     pair.other.process.kill().await;
     pair.insist(&newcomer, "k").await;
     pair.is_exact(63).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_redis_any_gateway_takes_requests_and_outlives_the_lanes_owner() {
+    let redis = Redis::start().await;
+    let mut pair = Pair::by(Some(&redis)).await;
+    let buyers = join_all((0..150).map(|_| pair.buyer(&pair.other))).await;
+    pair.reserve(&buyers[0], "at once").await.expect(201).as_object().unwrap();
+    assert_eq!(pair.database.number("select epoch from lane").await, 1, "the lane stayed where it was");
+    let (told, killed) = kill_amid(&mut pair.one.process, &pair.listing, &buyers).await;
+    assert!(killed.elapsed() < TAKEOVER_MAX, "{:?}", killed.elapsed());
+    let told: Vec<Held> = told.into_iter().map(|held| held.expect("nobody had to ask twice")).collect();
+    for (buyer, first) in buyers.iter().zip(&told) {
+        assert_eq!(pair.insist(buyer, "once").await["reserve_id"], *first.hold, "an acknowledged hold was lost");
+    }
+    no_inversions(&pair, &told).await;
+    pair.is_exact(152).await;
+    assert_eq!(pair.database.number("select epoch from lane").await, 2);
+    let key = format!("frontrow:queue:{{{}}}", pair.listing.event);
+    until("the stream is empty", async || (redis.cli(&["XLEN", &key]) == "0").then_some(())).await;
 }

@@ -60,7 +60,7 @@ impl Lane {
     }
 
     /// A buyer's live holds, oldest first.
-    pub(in crate::lane) fn holds_of(&self, buyer: UserId) -> Vec<HoldId> {
+    pub(crate) fn holds_of(&self, buyer: UserId) -> Vec<HoldId> {
         self.buyers.get(&buyer).map(|buyer| buyer.holds.clone()).unwrap_or_default()
     }
 

@@ -75,7 +75,7 @@ fn a_code_is_good_for_so_many_purchases_and_seats_and_for_its_time() {
     assert_eq!(with_code(&mut bench, 3, &[4, 5], "LATE"), refused(BadCode::TooManySeats { left: 1 }));
     with_code(&mut bench, 3, &[4], "LATE").unwrap();
     assert_eq!(with_code(&mut bench, 3, &[5], "LATE"), refused(BadCode::UsedUp));
-    bench.run(&Command::Release { buyer: buyer(1) }).unwrap();
+    bench.release(buyer(1)).unwrap();
     with_code(&mut bench, 3, &[5], "EARLY").unwrap();
     bench.now = at(110);
     with_code(&mut bench, 5, &[6], "TIMED").unwrap();

@@ -72,7 +72,7 @@ fn companions_sit_beside_accessible_seats() {
     assert_eq!(ask(3, with(3, 0)), Ok(vec![12, 16, 17]), "what is left of the accessible seats");
     assert_eq!(ask(4, with(2, 1)), Err(Refusal::NotEnoughSeats));
     let must = "is less than quantity, and asks for accessible: true";
-    let bad = Err(Refusal::BadAsk { field: "best_available.companions", must });
+    let bad = Err(Refusal::bad_ask("best_available.companions", must));
     assert_eq!(ask(5, with(2, 2)), bad.clone());
     assert_eq!(ask(5, BestAvailable { accessible: None, ..with(2, 1) }), bad);
 }

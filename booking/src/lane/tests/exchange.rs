@@ -46,7 +46,7 @@ fn nothing_changes_but_at_the_price_that_was_paid() {
     let (mut bench, order) = paid();
     bench.seats(buyer(2), &[2]).unwrap();
     let before = bench.lane.clone();
-    let bad = |field, must| Err(Refusal::BadAsk { field, must });
+    let bad = |field, must| Err(Refusal::bad_ask(field, must));
     assert_eq!(exchange(&mut bench, order, &[0], &[4]), Err(Refusal::OtherPrice), "tier 1 costs less");
     assert_eq!(exchange(&mut bench, order, &[0, 1], &[3, 2]), Err(Refusal::SeatsTaken(vec![2])), "all or nothing");
     assert_eq!(exchange(&mut bench, order, &[0], &[9]), Err(Refusal::BadSeat(vec![9])));

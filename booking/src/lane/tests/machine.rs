@@ -73,7 +73,7 @@ fn command(step: &Step, checkouts: &[(OrderId, PaymentId)], lane: &Lane) -> Opti
             reserve(*who, Ask::Best(want))
         }
         Step::Extend(who) => Command::Extend { buyer: buyer(*who) },
-        Step::Release(who) => Command::Release { buyer: buyer(*who) },
+        Step::Release(who) => Command::Release { buyer: buyer(*who), holds: lane.holds_of(buyer(*who)) },
         Step::Buy(who, key) => Command::Buy { buyer: buyer(*who), hold: None, key: key.to_string() },
         Step::Settle(which, report) => {
             let (order, payment) = *checkouts.get(*which)?;

@@ -144,7 +144,7 @@ fn money_taken_unasked_buys_the_seats_or_goes_back() {
         (late.facts.last(), late.state(order)),
         (Some(&Fact::Returning { order, payment: first }), OrderState::Expired)
     );
-    late.run(&Command::Release { buyer: buyer(2) }).unwrap();
+    late.release(buyer(2)).unwrap();
     late.settle((order, second), Report::Captured);
     assert_eq!(late.state(order), OrderState::Confirmed, "free again, and the other attempt pays");
 }

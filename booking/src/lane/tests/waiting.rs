@@ -42,7 +42,7 @@ fn what_comes_back_goes_to_the_first_in_line_before_anybody_asks() {
     for who in [2, 3] {
         assert_eq!(bench.join(buyer(who), seats(2)), Ok(Done::Noted));
     }
-    bench.run(&Command::Release { buyer: buyer(1) }).unwrap();
+    bench.release(buyer(1)).unwrap();
     assert_eq!(bench.offers(), [(buyer(2), 2), (buyer(3), 2)]);
     assert_eq!(bench.best(buyer(4), 1), Err(Refusal::NotEnoughSeats));
     assert!(bench.lane.line().is_empty());
@@ -86,9 +86,9 @@ fn who_is_passed_over_keeps_their_place() {
     bench.seats(buyer(2), &[2, 3]).unwrap();
     bench.join(buyer(3), seats(3)).unwrap();
     bench.join(buyer(4), seats(1)).unwrap();
-    bench.run(&Command::Release { buyer: buyer(1) }).unwrap();
+    bench.release(buyer(1)).unwrap();
     assert_eq!(bench.offers(), [(buyer(4), 1)], "two are too few for the first");
-    bench.run(&Command::Release { buyer: buyer(2) }).unwrap();
+    bench.release(buyer(2)).unwrap();
     assert_eq!(bench.offers()[1], (buyer(3), 3));
 }
 
@@ -108,7 +108,7 @@ fn one_waits_once_for_what_cannot_be_had_and_within_the_limit() {
     bench.run(&Command::Leave { buyer: buyer(2) }).unwrap();
     bench.run(&Command::Leave { buyer: buyer(2) }).unwrap();
     assert_eq!(bench.facts[before..].len(), 1);
-    bench.run(&Command::Release { buyer: buyer(1) }).unwrap();
+    bench.release(buyer(1)).unwrap();
     assert_eq!(bench.offers(), []);
 }
 
@@ -119,9 +119,9 @@ fn who_had_enough_meanwhile_is_passed_over() {
     bench.seats(buyer(3), &[4, 5, 6]).unwrap();
     bench.join(buyer(2), seats(4)).unwrap();
     bench.seats(buyer(2), &[7]).unwrap();
-    bench.run(&Command::Release { buyer: buyer(1) }).unwrap();
+    bench.release(buyer(1)).unwrap();
     assert_eq!(bench.offers(), [], "five would be more than four");
-    bench.run(&Command::Release { buyer: buyer(2) }).unwrap();
+    bench.release(buyer(2)).unwrap();
     assert_eq!(bench.offers().len(), 1, "now it is theirs");
 }
 

@@ -16,19 +16,22 @@ use crate::shell::write::chain;
 use jiff::Timestamp;
 use model::{EventId, HoldId, OrderId, PaymentId, SeatNo, TicketId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// A row of `hold`.
-pub(super) struct HoldRow {
-    pub(super) hold: Hold,
-    pub(super) first_expires_at: Timestamp,
-    pub(super) receipt: Receipt,
-    pub(super) first_seats: Option<Vec<SeatNo>>,
+#[derive(Clone)]
+pub(in crate::shell) struct HoldRow {
+    pub(in crate::shell) hold: Hold,
+    pub(in crate::shell) first_expires_at: Timestamp,
+    pub(in crate::shell) receipt: Receipt,
+    pub(in crate::shell) first_seats: Option<Vec<SeatNo>>,
     key: String,
     request: Digest,
 }
 
+#[derive(Clone)]
 struct OrderRow {
     hold: HoldId,
     buyer: UserId,
@@ -36,6 +39,7 @@ struct OrderRow {
     state: OrderState,
 }
 
+#[derive(Clone)]
 struct PaymentRow {
     order: OrderId,
     key: String,
@@ -43,14 +47,15 @@ struct PaymentRow {
 }
 
 /// The tables, for one event.
-pub(super) struct Store {
-    pub(super) house: Arc<House>,
-    pub(super) terms: Terms,
-    pub(super) place: Place,
+#[derive(Clone)]
+pub(in crate::shell) struct Store {
+    pub(in crate::shell) house: Arc<House>,
+    pub(in crate::shell) terms: Terms,
+    pub(in crate::shell) place: Place,
     owner: Option<usize>,
     leases: BTreeMap<usize, Timestamp>,
     log: Vec<(i64, Digest, Vec<Fact>)>,
-    pub(super) holds: BTreeMap<HoldId, HoldRow>,
+    pub(in crate::shell) holds: BTreeMap<HoldId, HoldRow>,
     keys: BTreeMap<(UserId, String), HoldId>,
     claims: BTreeMap<SeatNo, (HoldId, Option<OrderId>)>,
     orders: BTreeMap<OrderId, OrderRow>,
@@ -61,14 +66,14 @@ pub(super) struct Store {
     line: BTreeMap<i64, (UserId, BestAvailable)>,
     last_place: i64,
     /// Where in the log each hold was made: its entry, and its place in that.
-    pub(super) places: BTreeMap<HoldId, (i64, usize)>,
+    pub(in crate::shell) places: BTreeMap<HoldId, (i64, usize)>,
     ledger: Ledger,
 }
 
 const EVENT: EventId = EventId(Uuid::from_u128(1));
 
 impl Store {
-    pub(super) fn new(house: Arc<House>, terms: Terms) -> Self {
+    pub(in crate::shell) fn new(house: Arc<House>, terms: Terms) -> Self {
         Self {
             house,
             terms,
@@ -92,12 +97,12 @@ impl Store {
     }
 
     /// A process says that it lives.
-    pub(super) fn renew(&mut self, process: usize, until: Timestamp) {
+    pub(in crate::shell) fn renew(&mut self, process: usize, until: Timestamp) {
         self.leases.insert(process, until);
     }
 
     /// A process takes the lane if it may: its place, and the state read from the rows.
-    pub(super) fn take(&mut self, process: usize, now: Timestamp) -> Option<(Place, Lane)> {
+    pub(in crate::shell) fn take(&mut self, process: usize, now: Timestamp) -> Option<(Place, Lane)> {
         let alive = |owner: &usize| self.leases.get(owner).is_some_and(|until| *until > now);
         if self.owner.as_ref().is_some_and(|owner| *owner != process && alive(owner)) {
             return None;
@@ -108,7 +113,7 @@ impl Store {
     }
 
     /// The state as the rows have it.
-    pub(super) fn load(&self) -> Lane {
+    pub(in crate::shell) fn load(&self) -> Lane {
         let mut lane = Lane::new(Arc::clone(&self.house), self.terms.clone());
         for (buyer, seats) in &self.quotas {
             lane.restore_quota(*buyer, *seats);
@@ -132,7 +137,7 @@ impl Store {
     }
 
     /// The state as the whole log has it.
-    pub(super) fn replay(&self) -> Lane {
+    pub(in crate::shell) fn replay(&self) -> Lane {
         let mut lane = Lane::new(Arc::clone(&self.house), self.terms.clone());
         for fact in self.log.iter().flat_map(|(.., facts)| facts) {
             lane.apply(fact);
@@ -140,7 +145,7 @@ impl Store {
         lane
     }
 
-    pub(super) fn order(&self, order: OrderId) -> Option<LaneOrder> {
+    pub(in crate::shell) fn order(&self, order: OrderId) -> Option<LaneOrder> {
         let row = self.orders.get(&order)?;
         let attempt = |(payment, row): (&PaymentId, &PaymentRow)| Attempt {
             payment: *payment,
@@ -151,30 +156,41 @@ impl Store {
         Some(LaneOrder { order, hold: self.holds[&row.hold].hold.clone(), state: row.state, attempts })
     }
 
-    pub(super) fn order_of(&self, hold: HoldId) -> Option<LaneOrder> {
+    pub(in crate::shell) fn order_of(&self, hold: HoldId) -> Option<LaneOrder> {
         self.order(*self.order_of.get(&hold)?)
     }
 
-    pub(super) fn is_sold(&self, order: OrderId) -> bool {
+    pub(in crate::shell) fn is_sold(&self, order: OrderId) -> bool {
         self.orders.get(&order).is_some_and(|row| matches!(row.state, OrderState::Confirmed | OrderState::Captured))
     }
 
-    pub(super) fn has_payment(&self, payment: PaymentId) -> bool {
+    pub(in crate::shell) fn has_payment(&self, payment: PaymentId) -> bool {
         self.payments.contains_key(&payment)
     }
 
+    /// The log, with the epoch of each entry.
+    pub(in crate::shell) fn entries(&self) -> impl fmt::Debug {
+        self.log.iter().map(|(epoch, _, facts)| (*epoch, facts)).collect::<Vec<_>>()
+    }
+
     /// The hash of an entry.
-    pub(super) fn hash(&self, seq: i64) -> Digest {
+    pub(in crate::shell) fn hash(&self, seq: i64) -> Digest {
         self.log[usize::try_from(seq - 1).unwrap()].1
     }
 
+    /// A buyer's live holds.
+    pub(in crate::shell) fn live(&self, buyer: UserId) -> Vec<HoldId> {
+        let live = self.holds.iter().filter(|(_, row)| row.hold.buyer == buyer && row.hold.state == HoldState::Held);
+        live.map(|(hold, _)| *hold).collect()
+    }
+
     /// Whether a hold was made under a key.
-    pub(super) fn has_hold(&self, buyer: UserId, key: &str) -> bool {
+    pub(in crate::shell) fn has_hold(&self, buyer: UserId, key: &str) -> bool {
         self.keys.contains_key(&(buyer, key.to_owned()))
     }
 
     /// What was done under such keys as `wanted`.
-    pub(super) fn recalled(&self, wanted: impl Fn(&(UserId, String)) -> bool) -> Vec<Recalled> {
+    pub(in crate::shell) fn recalled(&self, wanted: impl Fn(&(UserId, String)) -> bool) -> Vec<Recalled> {
         let reserved = self.holds.values().map(|row| {
             let first =
                 Hold { expires_at: row.first_expires_at, extended: false, state: HoldState::Held, ..row.hold.clone() };
@@ -190,7 +206,13 @@ impl Store {
     }
 
     /// Writes a batch at `now`; `None` when it lost to the fence or the clock, and nothing was written.
-    pub(super) fn write(&mut self, place: &Place, lane: &Lane, facts: &[Fact], now: Timestamp) -> Option<Place> {
+    pub(in crate::shell) fn write(
+        &mut self,
+        place: &Place,
+        lane: &Lane,
+        facts: &[Fact],
+        now: Timestamp,
+    ) -> Option<Place> {
         let changes = Changes::of(facts);
         if *place != self.place || !self.is_timely(&changes, now) {
             return None;
@@ -405,7 +427,7 @@ impl Store {
     }
 
     /// Everything that must hold of the rows together.
-    pub(super) fn check(&self) {
+    pub(in crate::shell) fn check(&self) {
         for (hold, row) in &self.holds {
             let claimed: BTreeSet<SeatNo> =
                 self.claims.iter().filter(|(_, (of, _))| of == hold).map(|(seat, _)| *seat).collect();

@@ -244,7 +244,7 @@ impl World {
                 Command::Reserve { buyer: who, ask, code: self.code(), key, request: Digest([2; 32]) }
             }
             10 => Command::Extend { buyer: who },
-            11..14 => Command::Release { buyer: who },
+            11..14 => Command::Release { buyer: who, holds: self.store.live(who) },
             14..17 => Command::Buy { buyer: who, hold: None, key },
             _ if !self.checkouts.is_empty() => {
                 let back = self.pick(self.checkouts.len().min(8));
@@ -330,11 +330,13 @@ impl World {
         if place.follows(&serving.place) {
             let open = serving.desk.open_keys(requests.iter().map(|request| &self.requests[*request].command));
             serving.desk.renew(lane, self.store.recalled(|key| open.contains(key)));
+            (serving.place, serving.seen_at, serving.void) = (place, self.now, false);
+            self.decide_these(process, serving, requests);
         } else {
+            // Another had it: who asked is told to ask again.
             serving.desk = Desk::new(lane, self.store.recalled(|_| true));
+            (serving.place, serving.seen_at, serving.void) = (place, self.now, false);
         }
-        (serving.place, serving.seen_at, serving.void) = (place, self.now, false);
-        self.decide_these(process, serving, requests);
         true
     }
 
