@@ -20,6 +20,8 @@ mod rows;
 #[cfg(test)]
 mod sim;
 mod statements;
+#[cfg(test)]
+mod takeover;
 mod task;
 mod write;
 

@@ -7,10 +7,10 @@ use model::UserId;
 use std::collections::BTreeMap;
 
 /// Every place ever given.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Places(BTreeMap<i64, Place>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Place {
     buyer: UserId,
     seq: i64,
