@@ -119,6 +119,11 @@ ensure_python_tool() {
   touch "$ready"
 }
 
+# A clock of its own for a program under test.
+ensure_faketime() {
+  ensure faketime faketime
+}
+
 ensure_redis() {
   ensure redis-server redis-server
 }

@@ -18,6 +18,7 @@ mod process;
 mod redis;
 mod server;
 mod wait;
+mod wall_clock;
 mod wire;
 
 pub use bucket::Bucket;
@@ -31,4 +32,5 @@ pub use process::{Process, binary, repository};
 pub use redis::Redis;
 pub use server::{Indexer, Server};
 pub use wait::{DEADLINE, until, until_within};
+pub use wall_clock::WallClock;
 pub use wire::Wire;

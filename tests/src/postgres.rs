@@ -50,6 +50,10 @@ impl Postgres {
     /// A copy that follows it.
     #[must_use]
     pub fn standby(&self) -> Self {
+        self.standby_with(self.settings)
+    }
+
+    fn standby_with(&self, settings: &'static str) -> Self {
         let dir = cluster::directory();
         let mut copy = tool(&dir, "pg_basebackup");
         copy.args([
@@ -60,14 +64,29 @@ impl Postgres {
             "--write-recovery-conf",
         ]);
         succeed(copy.arg(format!("--port={}", self.port)).arg("--pgdata").arg(dir.join("data")));
-        let port = launch_anywhere(&dir, &logical(self.settings));
-        Self { port, dir, settings: self.settings }
+        let port = launch_anywhere(&dir, &logical(settings));
+        Self { port, dir, settings }
     }
 
-    /// Ends a primary for good and lets its standby, which has crashed before, answer at its address as its successor.
+    /// A copy that has whatever it acknowledges: from now on no commit is answered before it is there.
+    #[must_use]
+    pub fn synchronous_standby(&self) -> Self {
+        // Only its processes die, so that what they wrote need not reach the disk.
+        let standby = self.standby_with("-c fsync=off");
+        for sql in ["alter system set synchronous_standby_names = '*'", "select pg_reload_conf()"] {
+            let port = format!("--port={}", self.port);
+            let psql = ["--quiet", "--no-psqlrc", "--host=127.0.0.1", "--username=postgres", &port, "--command", sql];
+            succeed(tool(&self.dir, "psql").args(psql));
+        }
+        standby
+    }
+
+    /// Ends a primary for good and lets its standby, which may have crashed before, answer at its address as its successor.
     #[must_use]
     pub fn succeeded_by(self, mut standby: Self) -> Self {
         self.crash();
+        // Of one that has crashed it says so, and that is as well.
+        standby.control("stop").args(["-m", "immediate"]).status().unwrap();
         standby.port = self.port;
         standby.start_again();
         succeed(&mut standby.control("promote"));

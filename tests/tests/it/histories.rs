@@ -1,22 +1,25 @@
 //! Histories of real processes under faults: two gateways, clients that want the same few seats, and in between a gateway killed,
-//! a gateway asleep for longer than its lease, a Postgres that crashes and is away for a while. What every client saw must be explained by seats that change
-//! hands one at a time.
+//! one asleep for longer than its lease, clocks that jump, a Postgres that crashes and is away for a while or is followed by its
+//! standby, a Redis that forgets, dies or falls silent, commands delivered twice. What every client saw must be explained by seats
+//! that change hands one at a time. `FRONTROW_HISTORIES_ROUNDS` has the faults come so many times.
 
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::cell::Cell;
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tests::catalog::Listing;
 use tests::history::{Did, Flaw, Operation, flaw, story};
-use tests::{Client, Database, Indexer, Postgres, Process, Server, until};
+use tests::{Client, Database, Indexer, Postgres, Process, Redis, Server, WallClock, Wire, until};
 
 const CLIENTS: usize = 12;
 const SEATS: u32 = 10;
 
-/// Two doors to one event, and what was seen through them.
+/// Two doors to one event, and what was seen through them. The first door's process has the lane at first.
 struct Scene {
     database: Database,
     listing: Listing,
@@ -138,61 +141,159 @@ async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     }
 }
 
-async fn gateway(database: &Database, data: &TempDir, store: &str) -> Server {
-    Server::start_on(database, data.path(), |command| {
-        command.args(["--role", "gateway"]).env("FRONTROW_STORE", store);
-    })
-    .await
+/// Two gateways, their indexer, and where all of them keep their files.
+struct Site {
+    scene: Scene,
+    one: Process,
+    other: Process,
+    _indexer: Indexer,
+    _data: [TempDir; 3],
 }
 
-/// The faults, one after the other, each amid reservations that succeed; the owner changes with the first two.
-async fn faults(scene: &Scene, postgres: &Postgres, (one, other): (&mut Process, &mut Process)) {
-    scene.some_are_held(40).await;
-    one.pause();
-    scene.some_are_held(40).await;
-    one.resume();
-    scene.some_are_held(40).await;
-    postgres.crash();
-    // For longer than a lane tries to read its state anew.
-    scene.some_fail(CLIENTS).await;
-    postgres.start_again();
-    scene.some_are_held(40).await;
-    other.kill().await;
-    scene.some_are_held(40).await;
-    scene.stop.store(true, Ordering::Relaxed);
+impl Site {
+    async fn on(database: Database, adjust: impl Fn(usize, &mut Command)) -> Self {
+        let listing = Listing { buyer_limit: 4, ..Listing::new("Everybody wants these", SEATS) };
+        listing.insert(&database).await;
+        let data = [(); 3].map(|()| TempDir::with_prefix("frontrow-histories-").unwrap());
+        let indexer = Indexer::start(&database, data[0].path());
+        let store = format!("file://{}", Indexer::store(data[0].path()).display());
+        let gateway = async |number: usize| {
+            Server::start_on(&database, data[number + 1].path(), |command| {
+                command.args(["--role", "gateway"]).env("FRONTROW_STORE", &store);
+                adjust(number, command);
+            })
+            .await
+        };
+        let (one, other) = (gateway(0).await, gateway(1).await);
+        let scene = Scene {
+            database,
+            listing,
+            doors: [one.base.clone(), other.base.clone()],
+            seen: Mutex::default(),
+            stop: AtomicBool::new(false),
+            held: AtomicUsize::new(0),
+            failed: AtomicUsize::new(0),
+        };
+        let person = Client::with_session(&one.base, &scene.database).await;
+        let first = scene.take(&person, &mut 0, vec![0], 0).await.unwrap();
+        scene.release(&person, &mut 0, first, vec![0]).await;
+        Self { scene, one: one.process, other: other.process, _indexer: indexer, _data: data }
+    }
+}
+
+impl Scene {
+    async fn play(&self, faults: impl Future<Output = ()>) {
+        let clients = join_all((0..CLIENTS).map(|number| self.client(number)));
+        let faults = async {
+            faults.await;
+            self.some_are_held(40).await;
+            self.stop.store(true, Ordering::Relaxed);
+        };
+        futures::join!(clients, faults);
+    }
+
+    /// Looks for a flaw in what was seen, and in what the tables say of it.
+    async fn ends_without_a_flaw(self) {
+        self.read().await;
+        let seen = self.seen.into_inner().unwrap();
+        let found = flaw(&seen).map(|flaw| match &flaw {
+            Flaw::Seat(seat) => format!("{flaw}:\n{}", story(&seen, *seat)),
+            Flaw::Inversion { .. } => flaw.to_string(),
+        });
+        assert!(found.is_none(), "in {} operations {}", seen.len(), found.unwrap_or_default());
+        assert!(self.database.number("select epoch from lane").await >= 3, "the lane changed hands");
+    }
+
+    /// Stops whoever has the lane for longer than its lease.
+    async fn sleeps(&self, owner: &Process) {
+        self.some_are_held(40).await;
+        owner.pause();
+        self.some_are_held(40).await;
+        owner.resume();
+        self.some_are_held(40).await;
+    }
+
+    /// What waits in the stream is delivered once more, behind everybody else's.
+    fn deliver_again(&self, redis: &Redis) -> usize {
+        let stream = format!("frontrow:queue:{{{}}}", self.listing.event);
+        let waiting = redis.cli(&["XRANGE", &stream, "-", "+"]);
+        let lines: Vec<&str> = waiting.lines().collect();
+        for entry in lines.chunks_exact(7) {
+            redis.cli(&[&["XADD", &stream, "*"][..], &entry[1..]].concat());
+        }
+        lines.len() / 7
+    }
+}
+
+fn rounds() -> usize {
+    std::env::var("FRONTROW_HISTORIES_ROUNDS").map_or(1, |text| text.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_clients_saw_under_faults_is_linearizable() {
     let postgres = Postgres::start("").await;
-    let database = postgres.database();
-    let listing = Listing { buyer_limit: 4, ..Listing::new("Everybody wants these", SEATS) };
-    listing.insert(&database).await;
-    let data = [(); 3].map(|()| TempDir::with_prefix("frontrow-histories-").unwrap());
-    let _indexer = Indexer::start(&database, data[0].path());
-    let store = format!("file://{}", Indexer::store(data[0].path()).display());
-    let (mut one, mut other) = (gateway(&database, &data[1], &store).await, gateway(&database, &data[2], &store).await);
-    let scene = Scene {
-        database,
-        listing,
-        doors: [one.base.clone(), other.base.clone()],
-        seen: Mutex::default(),
-        stop: AtomicBool::new(false),
-        held: AtomicUsize::new(0),
-        failed: AtomicUsize::new(0),
-    };
-    // The first door's process has the lane.
-    let person = Client::with_session(&one.base, &scene.database).await;
-    let first = scene.take(&person, &mut 0, vec![0], 0).await.unwrap();
-    scene.release(&person, &mut 0, first, vec![0]).await;
-    let clients = join_all((0..CLIENTS).map(|number| scene.client(number)));
-    futures::join!(clients, faults(&scene, &postgres, (&mut one.process, &mut other.process)));
-    scene.read().await;
-    let seen = scene.seen.into_inner().unwrap();
-    let found = flaw(&seen).map(|flaw| match &flaw {
-        Flaw::Seat(seat) => format!("{flaw}:\n{}", story(&seen, *seat)),
-        Flaw::Inversion { .. } => flaw.to_string(),
-    });
-    assert!(found.is_none(), "in {} operations {}", seen.len(), found.unwrap_or_default());
-    assert!(scene.database.number("select epoch from lane").await >= 3, "the lane changed hands");
+    let clocks = [WallClock::new(), WallClock::new()];
+    let mut site = Site::on(postgres.database(), |number, command| clocks[number].rule(command)).await;
+    let Site { scene, one, other, .. } = &mut site;
+    scene
+        .play(async {
+            for round in 0..rounds() {
+                clocks[0].step_s(-86_400);
+                clocks[1].step_s(3_600);
+                // The lane changes hands with each.
+                scene.sleeps(if round.is_multiple_of(2) { &*one } else { &*other }).await;
+                clocks[0].step_s(86_400);
+                clocks[1].step_s(-3_600);
+                scene.some_are_held(40).await;
+                postgres.crash();
+                // For longer than a lane tries to read its state anew.
+                scene.some_fail(CLIENTS).await;
+                postgres.start_again();
+                scene.some_are_held(40).await;
+            }
+            let owner = if rounds().is_multiple_of(2) { one } else { other };
+            owner.kill().await;
+        })
+        .await;
+    site.scene.ends_without_a_flaw().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_queues_in_redis_what_clients_saw_under_faults_is_linearizable() {
+    let (primary, mut redis) = (Postgres::start("-c fsync=off").await, Redis::start().await);
+    let wires = [Wire::to(redis.port()).await, Wire::to(redis.port()).await];
+    let mut site = Site::on(primary.database(), |number, command| {
+        command.env("FRONTROW_REDIS", format!("redis://127.0.0.1:{}", wires[number].port));
+    })
+    .await;
+    let Site { scene, one, other, .. } = &mut site;
+    scene
+        .play(async {
+            for round in 0..rounds() {
+                scene.sleeps(if round.is_multiple_of(2) { &*one } else { &*other }).await;
+                redis.cli(&["FLUSHALL"]);
+                scene.some_are_held(40).await;
+                redis.process.kill().await;
+                scene.some_fail(CLIENTS).await;
+                redis.restart().await;
+                scene.some_are_held(40).await;
+                wires.iter().for_each(Wire::silence);
+                scene.some_are_held(40).await;
+                let twice = Cell::new(0);
+                until("commands are delivered twice", async || {
+                    twice.set(twice.get() + scene.deliver_again(&redis));
+                    (twice.get() >= 20).then_some(())
+                })
+                .await;
+                scene.some_are_held(40).await;
+            }
+            let standby = primary.synchronous_standby();
+            scene.some_are_held(40).await;
+            let _promoted = primary.succeeded_by(standby);
+            scene.some_are_held(40).await;
+            let owner = if rounds().is_multiple_of(2) { one } else { other };
+            owner.kill().await;
+        })
+        .await;
+    site.scene.ends_without_a_flaw().await;
 }
