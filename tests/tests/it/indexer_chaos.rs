@@ -91,7 +91,7 @@ impl Chaos {
 }
 
 /// Asks a replica for its position as fast as it answers; gives the number of answers.
-async fn never_backwards(base: String, done: Arc<AtomicBool>) -> u64 {
+pub(crate) async fn never_backwards(base: String, done: Arc<AtomicBool>) -> u64 {
     let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
     let (mut last, mut answers) = (Lsn::default(), 0);
     while !done.load(Ordering::Relaxed) {

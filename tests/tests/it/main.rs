@@ -20,6 +20,7 @@ mod histories;
 mod in_progress;
 mod indexer_cases;
 mod indexer_chaos;
+mod indexer_clock;
 mod indexer_fan_out;
 mod indexer_faults;
 mod indexer_generations;
