@@ -6,8 +6,12 @@ use crate::failure::Failure;
 use jiff::Timestamp;
 use model::charge::Line;
 use model::{Currency, EventId, HoldId, SeatNo, TierNo};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
+
+/// More bytes than the letters of any section's name take.
+const SECTION_BYTES_MAX: usize = 1_024;
 
 /// A request for seats of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +51,7 @@ pub struct BestAvailable {
     /// How many seats; 1 or more.
     pub quantity: u32,
     /// The section's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "section_name")]
     pub section: Option<String>,
     /// The price tier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,6 +69,15 @@ pub struct BestAvailable {
     /// `true`: side by side in one row or not at all. Otherwise side by side is preferred.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adjacent: Option<bool>,
+}
+
+/// No section is called anything longer, and whoever waits in a queue takes little room there.
+fn section_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let name = Option::<String>::deserialize(deserializer)?;
+    if name.as_ref().is_some_and(|name| name.len() > SECTION_BYTES_MAX) {
+        return Err(D::Error::custom(format!("a section's name has at most {SECTION_BYTES_MAX} bytes")));
+    }
+    Ok(name)
 }
 
 /// Seats kept for a buyer.

@@ -4,7 +4,7 @@
 //! from those who wait. It goes to the first in line whose whole wish what is free meets; who is passed over keeps their place.
 
 use super::fact::Fact;
-use super::{Done, Hold, Lane, Moment, Refusal};
+use super::{Closed, Done, Hold, Lane, Moment, Refusal};
 use crate::digest::Digest;
 use crate::reservation::{Ask, BestAvailable};
 use jiff::{SignedDuration, Timestamp};
@@ -139,7 +139,14 @@ impl Lane {
             if self.seats_left() == 0 {
                 break;
             }
-            let Ok(found) = self.reserve(buyer, (&ask, None), moment) else { continue };
+            let found = match self.reserve(buyer, (&ask, None), moment) {
+                Ok(found) => found,
+                Err(refusal) => {
+                    // The sale is still to open to them, and then theirs is the first turn.
+                    self.returned |= matches!(refusal, Refusal::NotOnSale { closed: Closed::Soon, .. });
+                    continue;
+                }
+            };
             let Hold { id: hold, seats, prices, code, extras, .. } = found;
             self.enact(Fact::Offered { place, buyer, hold }, facts);
             // No client can have used the hold's id as a key before there was one.

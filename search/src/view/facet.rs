@@ -14,6 +14,8 @@ use crate::request::{Availability, Facet, OnSale, Request};
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
+/// More genres than this would push each other out of what a segment remembers.
+const GENRES_MAX: usize = 128;
 /// Words of sets that are counted in the time that the genres of one hit take.
 const GENRES_SHARE: usize = 16;
 /// Values given per facet.
@@ -77,7 +79,7 @@ impl Counter<'_> {
             Facet::Genre => {
                 let genres = self.names.genres.len();
                 // Whole words of a set at a time, unless there are few hits to look at.
-                if genres * columns.len() / 64 < events.count() * GENRES_SHARE {
+                if genres <= GENRES_MAX && genres * columns.len() / 64 < events.count() * GENRES_SHARE {
                     for (number, count) in (0..).zip(counts.iter_mut()) {
                         let having = columns.set(SetKey::Genre(vec![number]));
                         *count += u32::try_from(events.count_with(&having)).unwrap_or(u32::MAX);

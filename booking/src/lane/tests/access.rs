@@ -97,3 +97,18 @@ fn a_late_payment_gets_no_more_of_a_code_than_is_left() {
     bench.run(&Command::Settle { order, payment, report: Report::Authorized }).unwrap();
     assert!(bench.facts.contains(&Fact::Voided { order, payment }), "its seat is free, its code is not");
 }
+
+#[test]
+fn what_comes_back_between_presale_and_sale_is_theirs_who_wait_when_the_sale_opens() {
+    let mut bench = Bench { lane: Lane::new(house(&rows(&[2])), bench().lane.terms().clone()), ..bench() };
+    bench.now = at(10);
+    with_code(&mut bench, 2, &[0, 1], "EARLY").unwrap();
+    let want = BestAvailable { quantity: 2, ..BestAvailable::default() };
+    assert_eq!(bench.run(&Command::Join { buyer: buyer(1), want }), Ok(Done::Noted));
+    bench.now = at(60);
+    bench.release(buyer(2)).unwrap();
+    assert_eq!(bench.seats(buyer(3), &[0]), Err(not_yet(100)));
+    bench.now = at(100);
+    assert_eq!(bench.seats(buyer(3), &[0]), Err(Refusal::SeatsTaken(vec![0])));
+    assert!(bench.lane.line().is_empty(), "they were offered");
+}
