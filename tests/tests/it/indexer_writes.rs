@@ -64,8 +64,12 @@ const STATEMENTS: &[&str] = &[
 ];
 
 /// Rare, since they leave little behind.
-const TRUNCATES: &[&str] =
-    &["truncate event_artist", "truncate event_tier", "truncate event_presale", "truncate synonym"];
+const TRUNCATES: &[&str] = &[
+    "truncate event_artist",
+    "truncate event_tier",
+    "begin; set local session_replication_role = replica; truncate event_presale cascade; commit",
+    "truncate synonym",
+];
 
 const PREPARE: &str = "
     insert into account (user_id, email, name, role, password_hash)
