@@ -90,6 +90,23 @@ pub(crate) enum Command {
     Wake,
 }
 
+impl Command {
+    /// Whether a person waits for what comes of it. What a provider or time says stays true, whoever waits.
+    pub(crate) fn is_in_person(&self) -> bool {
+        match self {
+            Self::Reserve { .. }
+            | Self::Extend { .. }
+            | Self::Release { .. }
+            | Self::Buy { .. }
+            | Self::Refund { .. }
+            | Self::Exchange { .. }
+            | Self::Join { .. }
+            | Self::Leave { .. } => true,
+            Self::Settle { .. } | Self::Wake => false,
+        }
+    }
+}
+
 /// Where and when a command is decided.
 pub(crate) struct Moment<'a> {
     /// By the database's clock.

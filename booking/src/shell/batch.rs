@@ -132,6 +132,7 @@ impl LoadedLane {
     pub(super) async fn batch(&mut self, queue: &mut Vec<Queued>) -> Result<(), BatchError> {
         self.check_terms().await?;
         self.bring_in_orders(queue).await?;
+        turn_away_late(queue);
         let decided = {
             let mut moment = Moment { now: self.lanes.clock.now(), mint: &mut Uuid::now_v7 };
             self.desk.decide(queue.iter().map(|queued| &queued.command), &mut moment)
@@ -241,5 +242,13 @@ impl LoadedLane {
             self.desk.lane.adopt(order);
         }
         Ok(())
+    }
+}
+
+/// Tells those whose turn comes too late what they were told already, or are about to be.
+fn turn_away_late(queue: &mut Vec<Queued>) {
+    for late in queue.extract_if(.., |queued| queued.is_late()) {
+        metrics::counter!("booking_late_total").increment(1);
+        late.answer(Err(Refused::Busy));
     }
 }

@@ -15,6 +15,7 @@ use futures::future::BoxFuture;
 use model::EventId;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Instant;
 
 pub(crate) use redis::{Redis, RedisError};
 
@@ -58,12 +59,19 @@ pub(super) enum Taken {
 /// A command that waits for its answer.
 pub(super) struct Queued {
     pub(super) command: Command,
+    /// From when on whoever asked is told that the event is busy, and may do otherwise; none where they wait until they are answered.
+    late_at: Option<Instant>,
     reply: Box<dyn FnOnce(Result<Answer, Refused>) + Send + Sync>,
 }
 
 impl Queued {
     fn new(command: Command, reply: impl FnOnce(Result<Answer, Refused>) + Send + Sync + 'static) -> Self {
-        Self { command, reply: Box::new(reply) }
+        Self { command, late_at: None, reply: Box::new(reply) }
+    }
+
+    /// What it asks for is not to be done any more: nobody would know that they have it.
+    pub(super) fn is_late(&self) -> bool {
+        self.command.is_in_person() && self.late_at.is_some_and(|late_at| Instant::now() >= late_at)
     }
 
     /// Tells whoever asked.

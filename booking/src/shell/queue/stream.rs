@@ -16,7 +16,7 @@ use model::EventId;
 use parking_lot::Mutex;
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const ASK: &str = include_str!("ask.lua");
 const TAKE: &str = include_str!("take.lua");
@@ -26,6 +26,8 @@ const IS_WAITING: &str = "return #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]
 const ENCODING: &str = "command.1";
 /// The longest anybody waits for an answer: more than a lane takes to change hands.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// When nothing is begun any more: who is about to be told that the event is busy is not to have got something after all.
+const BEGIN_MAX: Duration = Duration::from_secs(9);
 /// How often whoever waits looks whether their command still does, and how long an answer may be on its way.
 const LOOK: Duration = Duration::from_secs(1);
 const ON_ITS_WAY_MAX: Duration = Duration::from_millis(200);
@@ -171,20 +173,23 @@ struct StreamLine {
     epoch: i64,
 }
 
-/// A command as the stream has it: its entry's id, asker, number, encoding, itself, and the lanes that tried it.
-type Entry = [String; 6];
+/// A command as the stream has it: its entry's id, asker, number, encoding, itself, the lanes that tried it, and its age in
+/// milliseconds by Redis's clock.
+type Entry = [String; 7];
 
 impl Line for StreamLine {
     fn take<'a>(&'a mut self, epoch: i64, queue: &'a mut Vec<Queued>) -> BoxFuture<'a, Taken> {
         self.epoch = epoch;
         async move {
             loop {
+                // Ages are told later than this, so nobody is taken to wait for longer than they do.
+                let asked_at = Instant::now();
                 match self.exchange().await {
                     Ok(Some(entries)) if entries.is_empty() => {
                         tokio::time::timeout(LOOK_UNRUNG, self.bell.rung()).await.ok();
                     }
                     Ok(Some(entries)) => {
-                        queue.extend(entries.into_iter().filter_map(|entry| self.queued(entry)));
+                        queue.extend(entries.into_iter().filter_map(|entry| self.queued(entry, asked_at)));
                         if !queue.is_empty() {
                             return Taken::Commands;
                         }
@@ -250,16 +255,16 @@ impl StreamLine {
         #[expect(clippy::cast_precision_loss, reason = "a queue is far shorter than 2^52")]
         let fill = depth as f64 / self.bounds.queue_max as f64;
         *self.weight.lock() = Some(Weight { depth, fill, oldest: Duration::from_millis(oldest_ms) });
-        let mut entries = Vec::with_capacity(found.len() / 6);
+        let mut entries = Vec::with_capacity(found.len() / 7);
         while let Some(entry) = found.next() {
             let mut part = || found.next().unwrap_or_default();
-            entries.push([entry, part(), part(), part(), part(), part()]);
+            entries.push([entry, part(), part(), part(), part(), part(), part()]);
         }
         Ok(Some(entries))
     }
 
     /// A command to be decided; one that cannot be, or had better not be, is answered here.
-    fn queued(&self, [entry, asker, number, encoding, command, tries]: Entry) -> Option<Queued> {
+    fn queued(&self, [entry, asker, number, encoding, command, tries, age_ms]: Entry, at: Instant) -> Option<Queued> {
         let answered = Arc::clone(&self.answered);
         let reply = move |answer: Result<Answer, Refused>| {
             let mut why_dead = String::new();
@@ -278,7 +283,11 @@ impl StreamLine {
             _ => Err(Failure::new(Dead::Unknown(encoding))),
         };
         match command {
-            Ok(command) => Some(Queued::new(command, reply)),
+            Ok(command) => {
+                let age = Duration::from_millis(age_ms.parse().unwrap_or(0));
+                let late_at = at + BEGIN_MAX.saturating_sub(age);
+                Some(Queued { late_at: Some(late_at), ..Queued::new(command, reply) })
+            }
             Err(failure) => {
                 let error = &failure as &dyn Error;
                 tracing::warn!(queue = self.names.stream, error, "a command is put to the dead");

@@ -1,5 +1,6 @@
 -- Gives out answers, then the oldest commands: nothing at all to an epoch that is over; else how many wait, for how long the
--- oldest has, in milliseconds, and of each command its entry's id, asker, number, encoding, itself, and the lanes that tried it.
+-- oldest has, in milliseconds, and of each command its entry's id, asker, number, encoding, itself, the lanes that tried it, and its
+-- age in milliseconds.
 -- KEYS: the stream, the lane, the dead. ARGV: the epoch, its owner's channel, for how many seconds that is known, how many
 -- commands, for how many milliseconds anybody waits for one; then of each answer the entry's id, the asker's channel, the message, and why it is dead if it is.
 local epoch, known = tonumber(ARGV[1]), tonumber(redis.call('HGET', KEYS[2], 'epoch') or 0)
@@ -28,18 +29,16 @@ now = now[1] * 1000 + math.floor(now[2] / 1000)
 local found = { redis.call('XLEN', KEYS[1]), 0 }
 for _, waiting in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[4])) do
   local entry, fields = waiting[1], waiting[2]
-  local asked_at = tonumber(string.match(entry, '^%d+'))
-  oldest = oldest or asked_at
+  local age = math.max(0, now - tonumber(string.match(entry, '^%d+')))
+  oldest = oldest or age
   -- A lane that changes hands may have ended over one of these. Those that somebody waits for have every chance.
   local tries = 0
-  if known < epoch and now - asked_at > tonumber(ARGV[5]) then
+  if known < epoch and age > tonumber(ARGV[5]) then
     tries = redis.call('HINCRBY', KEYS[2], entry, 1)
   end
-  for _, part in ipairs({ entry, fields[2], fields[4], fields[5] or '', fields[6] or '', tries }) do
+  for _, part in ipairs({ entry, fields[2], fields[4], fields[5] or '', fields[6] or '', tries, age }) do
     found[#found + 1] = part
   end
 end
-if oldest then
-  found[2] = math.max(0, now - oldest)
-end
+found[2] = oldest or 0
 return found

@@ -1,9 +1,10 @@
 //! The queue in front of a lane: what holds of it in process holds of it in Redis, and there for every process that asks.
 
 use super::{Core, settings};
-use booking::{Ask, BestAvailable, Reservation, ReserveError, ReserveRequest, Settings};
+use booking::{Ask, BestAvailable, OrderState, Reservation, ReserveError, ReserveRequest, Settings};
 use futures::future::join_all;
 use model::UserId;
+use serde_json::json;
 use std::time::{Duration, Instant};
 use tests::catalog::Listing;
 use tests::{Database, Redis, Wire, until};
@@ -302,6 +303,33 @@ async fn what_cannot_be_decided_is_put_to_the_dead_with_its_reason() {
     assert_eq!(redis.cli(&["XLEN", &key(":dead")]), "3");
     let fields = redis.cli(&["HKEYS", &key(":lane")]);
     assert_eq!(fields.lines().collect::<Vec<_>>(), ["epoch", "owner"], "no tries are kept of what is gone");
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_done_but_what_a_provider_says_is() {
+    let scene = Scene::new(Way::InRedis).await;
+    let (core, redis, stream) = (&scene.core, scene.redis.as_ref().unwrap(), scene.key(""));
+    let buyer = core.buyer().await;
+    let held = core.seats(buyer, &[5], "k").await.unwrap();
+    let bought = core.booking.buy(buyer, core.event(), Some(held.reserve_id), "pay").await.unwrap();
+    let other = core.seats(buyer, &[6], "l").await.unwrap();
+    scene.depth_is(0).await;
+    // Then the next may be as old as Redis itself.
+    redis.cli(&["DEL", &stream]);
+    let add = |entry: &str, command: serde_json::Value| {
+        redis.cli(&["XADD", &stream, entry, "asker", "nobody", "ask", "0", "command.1", &command.to_string()])
+    };
+    let (ask, request) = (json!({"seats": [7]}), "0".repeat(64));
+    add("1-1", json!({"reserve": {"buyer": buyer, "ask": ask, "code": null, "key": "m", "request": request}}));
+    add("1-2", json!({"release": {"buyer": buyer, "holds": [other.reserve_id]}}));
+    let (order, payment) = (bought.order.order_id, bought.payment.payment_id);
+    add("1-3", json!({"settle": {"order": order, "payment": payment, "report": "authorized"}}));
+    scene.depth_is(0).await;
+    assert_eq!(core.booking.order(order).await.unwrap().unwrap().state, OrderState::Confirmed);
+    assert_eq!(core.number("select count(*) from claim where seat_no in (6, 7)").await, 1, "as it was");
+    assert_eq!(redis.cli(&["XLEN", &scene.key(":dead")]), "0");
+    core.seats(buyer, &[7], "m").await.unwrap();
+    core.audit().await;
 }
 
 #[tokio::test]
