@@ -24,6 +24,7 @@ use crate::reservation::{Ask, ExtendError, ReleaseError, Reservation, ReserveErr
 use crate::seats::board::Board;
 use crate::shell::{Answer, Connections, Lanes, Lease, Queues, Redis, RedisError, Refused};
 use crate::table;
+use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use model::{EventId, HoldId, UserId};
 use sha2::{Digest as _, Sha256};
@@ -36,6 +37,9 @@ use tokio_util::task::TaskTracker;
 
 /// Events the sweeper wakes at a time.
 const SWEEP_MAX: i64 = 256;
+/// How many of them at once, and for how long one may keep the place of another.
+const WAKES_AT_ONCE: usize = 16;
+const WAKE_MAX: Duration = Duration::from_secs(2);
 /// How old the seat map of an event without a lane may be: nobody books there, but its terms may change.
 const MAP_AGE_MAX: Duration = Duration::from_secs(5);
 
@@ -265,27 +269,17 @@ impl Booking {
 
     /// Wakes the lanes of events with expired holds that nobody has loaded.
     async fn sweep(self, pause: Duration) {
-        loop {
-            tokio::select! {
-                () = self.stop.cancelled() => break,
-                () = tokio::time::sleep(pause) => {}
-            }
+        while self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
             let overdue = async {
                 let mut connection = self.pool.acquire().await?;
                 table::hold::overdue_events(&mut connection, SWEEP_MAX).await
             };
             match overdue.await {
                 Ok(events) => {
-                    for event in events.into_iter().filter(|event| !self.lanes.serves(*event)) {
-                        // The lane looks at the time before any command.
-                        match self.lanes.send(event, Command::Wake).await {
-                            // Busy: another process's, which sees to its own time.
-                            Ok(_) | Err(Refused::Busy) => {}
-                            Err(refused) => {
-                                tracing::warn!(event.id = %event, ?refused, "a lane with expired holds was not woken");
-                            }
-                        }
-                    }
+                    let asleep = events.into_iter().filter(|event| !self.lanes.serves(*event)).collect::<Vec<_>>();
+                    let wake = |event| wake(Arc::clone(&self.lanes), event);
+                    let woken = stream::iter(asleep).for_each_concurrent(WAKES_AT_ONCE, wake);
+                    self.stop.run_until_cancelled(woken).await;
                 }
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "look for expired holds");
@@ -313,6 +307,17 @@ impl Booking {
             state: hold.state,
             receipt: answer.receipt.ok_or_else(mismatch)?,
         })
+    }
+}
+
+/// Has an event's lane look at the time, as it does before any command. One that takes long goes on by itself.
+async fn wake(lanes: Arc<Lanes>, event: EventId) {
+    match tokio::time::timeout(WAKE_MAX, lanes.send(event, Command::Wake)).await {
+        // Busy: another process's, which sees to its own time. Failed: the lane has said why.
+        Err(_) | Ok(Ok(_) | Err(Refused::Busy | Refused::Failed(_))) => {}
+        Ok(Err(refused)) => {
+            tracing::warn!(event.id = %event, ?refused, "a lane with expired holds was not woken");
+        }
     }
 }
 

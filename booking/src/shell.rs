@@ -23,6 +23,7 @@ mod statements;
 #[cfg(test)]
 mod takeover;
 mod task;
+mod trouble;
 mod write;
 
 use crate::booking::Settings;
@@ -36,6 +37,7 @@ use backlog::Backlog;
 use connection::{ANSWER_MAX, Connection, within};
 use futures::TryFutureExt as _;
 use futures::future::BoxFuture;
+use loaded::LoadError;
 use model::EventId;
 use parking_lot::Mutex;
 use queue::{Bounds, Queue};
@@ -48,6 +50,7 @@ use tokio::sync::Semaphore;
 use tokio_postgres::types::ToSql;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use trouble::Troubles;
 
 pub(crate) use connection::Connections;
 pub(crate) use lease::Lease;
@@ -108,6 +111,7 @@ pub(crate) struct Lanes {
     loaded: Mutex<HashMap<EventId, Handle>>,
     boards: Mutex<HashMap<EventId, Weak<Board>>>,
     strangers: Strangers,
+    troubles: Troubles,
     tracker: TaskTracker,
     stop: CancellationToken,
 }
@@ -144,8 +148,9 @@ impl Lanes {
         (connections, queues, clock, plans): (Connections, Queues, Clock, Plans),
         (tracker, stop): (TaskTracker, CancellationToken),
     ) -> Self {
-        let (loaded, boards, strangers) = (Mutex::default(), Mutex::default(), Strangers::new());
-        Self { settings, lease, connections, queues, plans, clock, loaded, boards, strangers, tracker, stop }
+        let (loaded, boards) = (Mutex::default(), Mutex::default());
+        let (strangers, troubles) = (Strangers::new(), Troubles::new());
+        Self { settings, lease, connections, queues, plans, clock, loaded, boards, strangers, troubles, tracker, stop }
     }
 
     /// The database's clock.
@@ -245,6 +250,26 @@ impl Lanes {
         };
         let known = self.strangers.exist.try_get_with(event, look).await;
         known.map_err(|refused: Arc<Refused>| refused.as_ref().clone())
+    }
+
+    /// A lane was not read, for this reason, which is said once.
+    fn in_trouble(&self, event: EventId, error: &LoadError) {
+        if self.troubles.note(event, error.reason()) {
+            tracing::error!(event.id = %event, error = error as &dyn std::error::Error, "a lane cannot be read");
+        }
+    }
+
+    /// A lane was read.
+    fn out_of_trouble(&self, event: EventId) {
+        if self.troubles.over(event) {
+            tracing::info!(event.id = %event, "a lane is read again");
+        }
+    }
+
+    /// Waits until a lane that could not be read may be tried again; false when the server stops.
+    async fn may_try(&self, event: EventId) -> bool {
+        let pause = self.troubles.pause(event);
+        pause.is_zero() || self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some()
     }
 
     /// How many lanes are loaded or loading, and how much waits: altogether, in the fullest queue, in the slowest.

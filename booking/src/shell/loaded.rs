@@ -65,6 +65,16 @@ pub(super) enum LoadError {
     Failed(#[from] Failure),
 }
 
+impl LoadError {
+    /// What lies beneath it, in words.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::NoSuchEvent | Self::Elsewhere { .. } => self.to_string(),
+            Self::Failed(failure) => failure.cause(),
+        }
+    }
+}
+
 impl From<tokio_postgres::Error> for LoadError {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Failed(error.into())

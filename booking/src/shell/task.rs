@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 const TRIES_MAX: u32 = 3;
 /// Times a command may find that the terms have just changed; then whoever asked may ask again.
 const MOVES_MAX: u32 = 64;
-const RETRY_PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause between two tries to let time's holds go.
+/// How long those who wait are kept while the state cannot be read anew.
+const RECOVERY_MAX: Duration = Duration::from_secs(1);
+/// The shortest and the longest pause between two tries to let time's holds go.
+const EXPIRY_PAUSE_MIN: Duration = Duration::from_millis(100);
 const EXPIRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Why a lane is served no more.
@@ -37,8 +39,12 @@ pub(super) async fn run(lanes: Arc<Lanes>, event: EventId, mut commands: Box<dyn
     let mut queue = Vec::new();
     let started_at = Instant::now();
     let refused = loop {
+        if !lanes.may_try(event).await {
+            break Refused::Busy;
+        }
         match LoadedLane::load(&lanes, event).await {
             Ok(mut lane) => {
+                lanes.out_of_trouble(event);
                 ending.serves(true);
                 let end = lane.serve_until_end(commands.as_mut(), &mut queue).await;
                 ending.serves(false);
@@ -62,7 +68,10 @@ pub(super) async fn run(lanes: Arc<Lanes>, event: EventId, mut commands: Box<dyn
                 }
             }
             Err(LoadError::NoSuchEvent) => break Refused::NoSuchEvent,
-            Err(LoadError::Failed(failure)) => break Refused::Failed(failure),
+            Err(LoadError::Failed(failure)) => {
+                lanes.in_trouble(event, &LoadError::Failed(failure.clone()));
+                break Refused::Failed(failure);
+            }
         }
     };
     commands.close(&mut queue).await;
@@ -115,7 +124,7 @@ impl LoadedLane {
                     expiry_pause = if self.serve_time().await {
                         Duration::ZERO
                     } else {
-                        (2 * expiry_pause).clamp(RETRY_PAUSE, EXPIRY_PAUSE_MAX)
+                        (2 * expiry_pause).clamp(EXPIRY_PAUSE_MIN, EXPIRY_PAUSE_MAX)
                     };
                 }
             }
@@ -174,25 +183,25 @@ impl LoadedLane {
 
     /// Reads the state anew; leaves the queue unanswered when that cannot be done.
     async fn recover(&mut self, queue: &mut Vec<Queued>) -> bool {
-        let mut tried = 0;
-        loop {
-            let error = match self.reload(queue).await {
-                Ok(()) => return true,
+        let (lanes, began_at) = (Arc::clone(&self.lanes), Instant::now());
+        while lanes.may_try(self.event).await {
+            match self.reload(queue).await {
+                Ok(()) => {
+                    lanes.out_of_trouble(self.event);
+                    return true;
+                }
                 Err(LoadError::Elsewhere { .. }) => {
                     tracing::info!(event.id = %self.event, "another process has taken the lane, or had it");
                     self.lost = true;
-                    queue.clear();
-                    return false;
+                    break;
                 }
-                Err(error) => error,
-            };
-            tried += 1;
-            if tried == TRIES_MAX || self.lanes.stop.is_cancelled() {
-                tracing::error!(event.id = %self.event, error = &error as &dyn std::error::Error, "a lane is lost");
-                queue.clear();
-                return false;
+                Err(error) => lanes.in_trouble(self.event, &error),
             }
-            tokio::time::sleep(RETRY_PAUSE).await;
+            if began_at.elapsed() >= RECOVERY_MAX {
+                break;
+            }
         }
+        queue.clear();
+        false
     }
 }

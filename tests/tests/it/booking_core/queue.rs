@@ -333,6 +333,34 @@ async fn what_nobody_waits_for_any_more_is_not_done_but_what_a_provider_says_is(
 }
 
 #[tokio::test]
+async fn a_lane_that_cannot_be_read_is_tried_again_after_pauses_that_grow() {
+    let redis = Redis::start().await;
+    let (database, listing) = (Database::migrated().await, Listing::new("An evening", 10));
+    listing.insert(&database).await;
+    let client = database.connect().await;
+    let currency = async |now: &str| {
+        client.batch_execute(&format!("update event set currency = '{now}'")).await.unwrap();
+    };
+    client.batch_execute("alter table event drop constraint event_currency_check").await.unwrap();
+    currency("?").await;
+    let settings = Settings { redis: Some(redis.url.clone()), ..settings(&database.url) };
+    let core = Core::with(database.clone(), listing, settings).await;
+    let asked = ask(&core, core.buyer().await);
+    // Each try takes the lane first.
+    let tries = async |count: i64| {
+        let taken = "select coalesce(max(epoch), 0) from lane";
+        until("tries", async || (core.number(taken).await >= count).then(Instant::now)).await
+    };
+    let (first, sixth) = (tries(1).await, tries(6).await);
+    // Half of 0.1, 0.2, 0.4, 0.8 and 1.6 s at least; the first may be seen late.
+    assert!(sixth - first > Duration::from_millis(1_400), "{:?}", sixth - first);
+    currency("USD").await;
+    asked.abort();
+    until("it is read", async || core.best(core.buyer().await, 1, "l").await.ok()).await;
+    core.audit().await;
+}
+
+#[tokio::test]
 async fn a_redis_that_forgets_or_dies_costs_time_and_nothing_else() {
     let mut scene = Scene::new(Way::InRedis).await;
     let other = scene.another().await;
