@@ -349,6 +349,7 @@ pub(crate) fn reserve_error(refused: Refused) -> ReserveError {
             Refusal::SeatsLeft
             | Refusal::InLine
             | Refusal::LineFull
+            | Refusal::TicketsGone(_)
             | Refusal::NoHold
             | Refusal::UnknownPayment
             | Refusal::UnknownOrder

@@ -24,7 +24,7 @@ use access::Access;
 use fact::Fact;
 use jiff::Timestamp;
 use model::charge::{self, Charge, Line};
-use model::{Currency, HoldId, LayoutHash, OrderId, PaymentId, SeatNo, TierNo, UserId};
+use model::{Currency, HoldId, LayoutHash, OrderId, PaymentId, SeatNo, TicketId, TierNo, UserId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -154,6 +154,8 @@ pub(crate) enum Refusal {
     UnknownOrder,
     NotPaid,
     OtherPrice,
+    /// These let somebody in, or are another's by now.
+    TicketsGone(Vec<TicketId>),
     NotRefundable {
         until: Option<Timestamp>,
     },

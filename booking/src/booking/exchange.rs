@@ -3,7 +3,7 @@
 use super::{Booking, mismatch};
 use crate::failure::Failure;
 use crate::lane::{Command, Refusal};
-use crate::order::{Order, TicketState};
+use crate::order::Order;
 use crate::reservation::Closed;
 use crate::shell::Refused;
 use model::{OrderId, SeatNo, TicketId, UserId};
@@ -75,14 +75,6 @@ impl Booking {
     ) -> Result<Order, ExchangeError> {
         let found =
             self.order(order).await?.filter(|found| found.user_id == buyer).ok_or(ExchangeError::NoSuchOrder)?;
-        // The batch insists on the same: this only says which.
-        let live =
-            found.tickets.iter().filter(|ticket| ticket.state != TicketState::Void && give.contains(&ticket.seat_no));
-        let gone = live.filter(|ticket| ticket.state != TicketState::Valid || ticket.holder != buyer);
-        let tickets: Vec<_> = gone.map(|ticket| ticket.ticket_id).collect();
-        if !tickets.is_empty() {
-            return Err(ExchangeError::TicketsGone { tickets });
-        }
         match self.lanes.send(found.event_id, Command::Exchange { order, buyer, give, take }).await {
             Ok(_) => Ok(self.order(order).await?.ok_or_else(mismatch)?),
             Err(refused) => Err(exchange_error(refused)),
@@ -100,6 +92,7 @@ fn exchange_error(refused: Refused) -> ExchangeError {
         Refused::Refusal(Refusal::BadAsk { field, must }) => ExchangeError::BadAsk { field, must },
         Refused::Refusal(Refusal::BadSeat(seats)) => ExchangeError::BadSeat { seats },
         Refused::Refusal(Refusal::SeatsTaken(seats)) => ExchangeError::SeatsTaken { seats },
+        Refused::Refusal(Refusal::TicketsGone(tickets)) => ExchangeError::TicketsGone { tickets },
         Refused::Refusal(Refusal::OtherPrice) => ExchangeError::OtherPrice,
         Refused::Refusal(Refusal::NotOnSale { closed, .. }) => ExchangeError::NotOnSale { closed },
         Refused::Refusal(_) => ExchangeError::Failed(mismatch()),

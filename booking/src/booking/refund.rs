@@ -3,7 +3,7 @@
 use super::Booking;
 use crate::failure::Failure;
 use crate::lane::{Command, Refusal};
-use crate::order::{OrderState, RefundBy, RefundError, TicketState};
+use crate::order::{RefundBy, RefundError};
 use crate::shell::Refused;
 use crate::table;
 use futures::future::join_all;
@@ -17,17 +17,6 @@ impl Booking {
     /// When there is nothing to give back, or not on this word.
     pub async fn refund(&self, order: OrderId, by: RefundBy) -> Result<(), RefundError> {
         let found = self.order(order).await?.ok_or(RefundError::NoSuchOrder)?;
-        if let RefundBy::Buyer(buyer) = by
-            && matches!(found.state, OrderState::Confirmed | OrderState::Captured)
-        {
-            // The batch insists on the same: this only says which.
-            let gone =
-                found.tickets.iter().filter(|ticket| ticket.state != TicketState::Valid || ticket.holder != buyer);
-            let tickets: Vec<_> = gone.map(|ticket| ticket.ticket_id).collect();
-            if !tickets.is_empty() {
-                return Err(RefundError::TicketsGone { tickets });
-            }
-        }
         self.undo(found.event_id, order, by).await
     }
 
@@ -54,6 +43,7 @@ impl Booking {
             Err(Refused::Failed(failure)) => Err(RefundError::Failed(failure)),
             Err(Refused::NoSuchEvent | Refused::Refusal(Refusal::UnknownOrder)) => Err(RefundError::NoSuchOrder),
             Err(Refused::Refusal(Refusal::NotPaid)) => Err(RefundError::NotPaid),
+            Err(Refused::Refusal(Refusal::TicketsGone(tickets))) => Err(RefundError::TicketsGone { tickets }),
             Err(Refused::Refusal(Refusal::NotRefundable { until })) => Err(RefundError::NotAllowed { until }),
             Err(Refused::Refusal(_)) => Err(RefundError::Failed(super::mismatch())),
         }

@@ -5,16 +5,17 @@
 
 use super::connection::{ANSWER_MAX, LOAD_MAX, within};
 use super::desk::Desk;
-use super::loaded::{LoadError, Place, Source};
+use super::loaded::{GoneTicket, LoadError, Place, Source};
 use super::queue::Queued;
-use super::recall::{Asked, Told};
+use super::recall::{Asked, Recall, Told};
 use super::write::{WriteError, write};
 use super::{Answer, Lanes, Refused};
 use crate::failure::Failure;
 use crate::lane::fact::Fact;
-use crate::lane::{Command, Moment};
+use crate::lane::{Command, Lane, Moment, Refusal};
+use crate::order::RefundBy;
 use crate::seats::board::Board;
-use model::{EventId, HoldId, SeatNo};
+use model::{EventId, HoldId, OrderId, SeatNo, UserId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -205,35 +206,21 @@ impl LoadedLane {
         Ok(())
     }
 
-    /// Reads the orders the queue speaks of and the lane does not know: reported on, named by their hold, or by their key alone.
-    async fn bring_in_orders(&mut self, queue: &[Queued]) -> Result<(), BatchError> {
-        let (mut orders, mut holds, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+    /// Reads what the queue speaks of and the lane does not know: orders reported on, named by their hold, or by their key alone;
+    /// and tickets, whose holders no lane knows. What would give back one that is gone is refused here: the schema would refuse the
+    /// whole batch for it.
+    async fn bring_in_orders(&mut self, queue: &mut Vec<Queued>) -> Result<(), BatchError> {
         let Desk { lane, recall, .. } = &self.desk;
-        for Queued { command, .. } in queue {
-            match command {
-                Command::Settle { order, .. } | Command::Refund { order, .. } | Command::Exchange { order, .. }
-                    if lane.order(*order).is_none() =>
-                {
-                    orders.push(order.0);
-                }
-                Command::Buy { hold, buyer, key } => {
-                    let unknown = |hold: &HoldId| lane.hold(*hold).is_none() && lane.order_of(*hold).is_none();
-                    holds.extend(hold.filter(unknown).map(|hold| hold.0));
-                    if recall.has_forgotten() && recall.answer(*buyer, key, Asked::Buy).is_none() {
-                        keys.push((*buyer, key.clone()));
-                    }
-                }
-                _ => {}
-            }
-        }
-        if orders.is_empty() && holds.is_empty() && keys.is_empty() {
+        let missing = Missing::of(queue, lane, recall);
+        if missing.is_nothing() {
             return Ok(());
         }
+        let Missing { orders, holds, keys, given } = missing;
         let connection = self.lanes.connections.get().await?;
         let source = Source { connection: &connection, event: self.event, plans: &self.lanes.plans };
-        let (found, known) = within(ANSWER_MAX, async {
+        let (found, known, gone) = within(ANSWER_MAX, async {
             let found = source.orders(lane, orders, holds).await?;
-            Ok::<_, LoadError>((found, source.by_keys(lane, &keys).await?))
+            Ok::<_, LoadError>((found, source.by_keys(lane, &keys).await?, source.gone(&given).await?))
         })
         .await?;
         self.lanes.connections.put_back(connection);
@@ -241,7 +228,68 @@ impl LoadedLane {
         for order in found {
             self.desk.lane.adopt(order);
         }
+        refuse_gone(queue, &gone);
         Ok(())
+    }
+}
+
+/// What a batch's commands speak of and its lane does not know.
+#[derive(Default)]
+struct Missing {
+    orders: Vec<Uuid>,
+    holds: Vec<Uuid>,
+    keys: Vec<(UserId, String)>,
+    /// Orders with tickets to be given back, and who would give them.
+    given: Vec<(OrderId, UserId)>,
+}
+
+impl Missing {
+    fn of(queue: &[Queued], lane: &Lane, recall: &Recall) -> Self {
+        let mut missing = Self::default();
+        for Queued { command, .. } in queue {
+            match command {
+                Command::Settle { order, .. } | Command::Refund { order, .. } | Command::Exchange { order, .. }
+                    if lane.order(*order).is_none() =>
+                {
+                    missing.orders.push(order.0);
+                }
+                Command::Buy { hold, buyer, key } => {
+                    let unknown = |hold: &HoldId| lane.hold(*hold).is_none() && lane.order_of(*hold).is_none();
+                    missing.holds.extend(hold.filter(unknown).map(|hold| hold.0));
+                    if recall.has_forgotten() && recall.answer(*buyer, key, Asked::Buy).is_none() {
+                        missing.keys.push((*buyer, key.clone()));
+                    }
+                }
+                _ => {}
+            }
+            if let Command::Exchange { order, buyer, .. } | Command::Refund { order, by: RefundBy::Buyer(buyer) } =
+                command
+            {
+                missing.given.push((*order, *buyer));
+            }
+        }
+        missing
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.orders.is_empty() && self.holds.is_empty() && self.keys.is_empty() && self.given.is_empty()
+    }
+}
+
+/// Refuses what would give back tickets that are gone.
+fn refuse_gone(queue: &mut Vec<Queued>, gone: &[GoneTicket]) {
+    for queued in std::mem::take(queue) {
+        let is_given = |ticket: &&GoneTicket| match &queued.command {
+            Command::Refund { order, by: RefundBy::Buyer(_) } => ticket.order == *order,
+            Command::Exchange { order, give, .. } => ticket.order == *order && give.contains(&ticket.seat),
+            _ => false,
+        };
+        let tickets: Vec<_> = gone.iter().filter(is_given).map(|ticket| ticket.ticket).collect();
+        if tickets.is_empty() {
+            queue.push(queued);
+        } else {
+            queued.answer(Err(Refused::Refusal(Refusal::TicketsGone(tickets))));
+        }
     }
 }
 

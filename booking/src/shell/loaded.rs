@@ -17,7 +17,7 @@ use crate::plans::Plans;
 use crate::reservation::{HoldState, Receipt};
 use futures::future::try_join_all;
 use model::charge::Line;
-use model::{EventId, HoldId, OrderId, PaymentId, SeatNo, TierNo, UserId};
+use model::{EventId, HoldId, OrderId, PaymentId, SeatNo, TicketId, TierNo, UserId};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +85,14 @@ impl From<Stalled> for LoadError {
     fn from(stalled: Stalled) -> Self {
         Self::Failed(stalled.into())
     }
+}
+
+/// A ticket that its order's buyer cannot give back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GoneTicket {
+    pub(super) order: OrderId,
+    pub(super) seat: SeatNo,
+    pub(super) ticket: TicketId,
 }
 
 /// What a load reads with.
@@ -229,6 +237,21 @@ impl Source<'_> {
             }
         }
         Ok(found.into_values().collect())
+    }
+
+    /// Tickets of orders, each with who would give it back, that let somebody in or are another's by now.
+    pub(super) async fn gone(&self, given: &[(OrderId, UserId)]) -> Result<Vec<GoneTicket>, LoadError> {
+        if given.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Connection { client, statements, .. } = self.connection;
+        let (orders, holders): (Vec<Uuid>, Vec<Uuid>) = given.iter().map(|(order, buyer)| (order.0, buyer.0)).unzip();
+        let rows = client.query(&statements.ticket_gone, &[&self.event.0, &orders, &holders]).await?;
+        let gone = rows.iter().map(|row| {
+            let (order, ticket) = (OrderId(row.try_get(0)?), TicketId(row.try_get(2)?));
+            Ok(GoneTicket { order, seat: seat_no(row.try_get(1)?), ticket })
+        });
+        gone.collect()
     }
 
     /// Requests of the last day, of each kind oldest first.

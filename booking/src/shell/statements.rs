@@ -88,6 +88,10 @@ statements! {
     /// A ticket that was used or passed on stops the exchange of its seat.
     ticket_give: "update ticket t set state = 'void' from unnest($2::uuid[], $3::integer[], $4::uuid[]) as u (order_id, seat_no, holder)
         where t.event_id = $1 and t.order_id = u.order_id and t.seat_no = u.seat_no and t.state = 'valid' and t.holder = u.holder";
+    /// Tickets of orders that are not their buyers' to give back any more.
+    ticket_gone: "select t.order_id, t.seat_no, t.ticket_id from unnest($2::uuid[], $3::uuid[]) as u (order_id, holder)
+        join ticket t on t.event_id = $1 and t.order_id = u.order_id
+        where t.state = 'used' or (t.state = 'valid' and t.holder <> u.holder)";
     outbox_insert: "insert into outbox (event_id, topic, dedup, payment_id)
         select $1, u.topic, u.topic || ':' || u.payment_id, u.payment_id
         from unnest($2::text[], $3::uuid[]) as u (topic, payment_id)";

@@ -1,7 +1,9 @@
 //! Orders undone on a real Postgres: what is true at once, what follows by the outbox, what is refused.
 
 use super::Core;
-use booking::{Checkout, EffectTopic, OrderState, RefundBy, RefundError, Report, ReserveError, TicketState};
+use booking::{
+    Checkout, EffectTopic, ExchangeError, OrderState, RefundBy, RefundError, Report, ReserveError, TicketState,
+};
 use model::{SeatNo, UserId};
 use tests::until;
 
@@ -152,5 +154,46 @@ async fn a_cancelled_event_gives_every_order_back() {
     assert_eq!(core.number("select count(*) from claim").await, 0);
     let closed = core.seats(one, &[0], "closed").await;
     assert!(matches!(closed, Err(ReserveError::NotOnSale { .. })));
+    core.audit().await;
+}
+
+#[tokio::test]
+async fn tickets_that_go_just_then_are_named_and_cost_nobody_else_anything() {
+    let core = Core::new().await;
+    let (buyer, friend, other) = (core.buyer().await, core.buyer().await, core.buyer().await);
+    let (sold, used) = (core.sold(buyer, &[0, 1], "p1").await, core.sold(buyer, &[2], "p2").await);
+    for reference in ["p1", "p2"] {
+        core.reported(reference, Report::Captured).await;
+    }
+    core.sql("update event set refundable_until = now() + interval '1 day'").await;
+    // Passed on, and let in, in transactions that are not over yet.
+    let going = core.database.connect().await;
+    let change = format!(
+        "begin; update ticket set holder = '{friend}', generation = 2 where seat_no = 0;
+        update ticket set state = 'used', used_at = clock_timestamp() where seat_no = 2"
+    );
+    going.batch_execute(&change).await.unwrap();
+    let waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+        and query like 'update ticket%'";
+    let gone = async {
+        until("a batch meets them", async || (core.number(waits).await == 1).then_some(())).await;
+        going.batch_execute("commit").await.unwrap();
+    };
+    let (given, back, held, ()) = futures::join!(
+        core.booking.exchange(sold.order.order_id, buyer, (vec![0], vec![9])),
+        core.booking.refund(used.order.order_id, RefundBy::Buyer(buyer)),
+        core.seats(other, &[5], "k"),
+        gone
+    );
+    let ticket = async |checkout: &Checkout| {
+        core.booking.order(checkout.order.order_id).await.unwrap().unwrap().tickets[0].ticket_id
+    };
+    let (passed_on, let_in) = (ticket(&sold).await, ticket(&used).await);
+    assert!(matches!(given, Err(ExchangeError::TicketsGone { ref tickets }) if tickets == &[passed_on]), "{given:?}");
+    assert!(matches!(back, Err(RefundError::TicketsGone { ref tickets }) if tickets == &[let_in]), "{back:?}");
+    held.unwrap();
+    // What is still theirs goes.
+    core.booking.exchange(sold.order.order_id, buyer, (vec![1], vec![9])).await.unwrap();
+    assert_eq!(core.number("select count(*) from claim where seat_no in (0, 2, 5, 9)").await, 4);
     core.audit().await;
 }
