@@ -4,17 +4,20 @@ use crate::app::App;
 use crate::extract::Id;
 use crate::problem::{Problem, ProblemBody};
 use crate::shared_body::SharedBody;
+use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use booking::{SeatDelta, SeatStates, SeatUpdate, SeatsSince, Subscription};
+use booking::{SeatDelta, SeatStates, SeatUpdate, SeatsSince, Subscription, Told};
+use bytes::Bytes;
 use futures::{Stream, stream};
 use model::{EventId, SeatNo};
 use serde::Serialize;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
@@ -39,23 +42,23 @@ struct Snapshot {
 
 /// What changed between two versions.
 #[derive(Debug, Serialize, ToSchema)]
-struct Delta {
+struct Delta<'a> {
     version: u64,
     from: u64,
     /// `[seat_no, state]`, each seat once.
     #[schema(value_type = Vec<Vec<u32>>)]
-    changes: Vec<(SeatNo, u8)>,
+    changes: &'a [(SeatNo, u8)],
 }
 
-impl From<SeatStates> for Snapshot {
-    fn from(seats: SeatStates) -> Self {
-        Self { version: seats.version, layout: seats.layout, states: STANDARD.encode(seats.states) }
+impl From<&SeatStates> for Snapshot {
+    fn from(seats: &SeatStates) -> Self {
+        Self { version: seats.version, layout: seats.layout.clone(), states: STANDARD.encode(&seats.states) }
     }
 }
 
-impl From<SeatDelta> for Delta {
-    fn from(delta: SeatDelta) -> Self {
-        Self { version: delta.version, from: delta.from, changes: delta.changes }
+impl<'a> From<&'a SeatDelta> for Delta<'a> {
+    fn from(delta: &'a SeatDelta) -> Self {
+        Self { version: delta.version, from: delta.from, changes: &delta.changes }
     }
 }
 
@@ -75,7 +78,7 @@ async fn snapshot(
         Some(version) => match app.booking()?.seats_since(event_id, version).await? {
             SeatsSince::Full(seats) => shown(&app, event_id, seats, &headers).await,
             SeatsSince::Delta(delta) => {
-                Ok(([(header::CACHE_CONTROL, CACHE)], axum::Json(Delta::from(delta))).into_response())
+                Ok(([(header::CACHE_CONTROL, CACHE)], axum::Json(Delta::from(&delta))).into_response())
             }
         },
     }
@@ -102,9 +105,14 @@ fn since(query: &str) -> Result<Option<u64>, Problem> {
 }
 
 /// The snapshot, written and compressed once per version.
-async fn shown(app: &App, event_id: EventId, seats: SeatStates, headers: &HeaderMap) -> Result<Response, Problem> {
+async fn shown(
+    app: &App,
+    event_id: EventId,
+    seats: Arc<Told<SeatStates>>,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let version = seats.version;
-    let json = || serde_json::to_vec(&Snapshot::from(seats)).unwrap_or_default();
+    let json = move || serde_json::to_vec(&Snapshot::from(&**seats)).unwrap_or_default();
     let write = move || SharedBody::new(json(), &format!("\"{version}\""));
     let body = app.answers.of_version(format!("seats {event_id}"), version, write).await;
     Ok(body.respond(headers, CACHE))
@@ -123,31 +131,46 @@ async fn follow(
     let place = place.map_err(|_| Problem::busy("too many people follow seat maps; poll instead", 2))?;
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     let subscription = app.booking()?.subscribe(event_id, seen).await?;
-    let events = events(subscription, app.stop.clone(), place);
-    let no_store = [(header::CACHE_CONTROL, "no-store"), (header::HeaderName::from_static("x-accel-buffering"), "no")];
-    Ok((no_store, Sse::new(events).keep_alive(KeepAlive::default())))
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    Ok((headers, Body::from_stream(messages(subscription, app.stop.clone(), place))))
 }
 
-/// Ends when the subscription or the process does; gives its place back then.
-fn events(
+/// Nothing happens on a stream for so long: then a comment shows that both ends are there.
+const QUIET_MAX: Duration = Duration::from_secs(15);
+
+/// Ends when the subscription or the process does; gives its place back then. Who reads slowly asks for the next one late: nothing
+/// is kept for them.
+fn messages(
     subscription: Subscription,
     stop: CancellationToken,
     place: OwnedSemaphorePermit,
-) -> impl Stream<Item = Result<Event, axum::Error>> {
+) -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::unfold((subscription, stop, place), |(mut subscription, stop, place)| async move {
-        let update = stop.run_until_cancelled(subscription.next()).await??;
-        let event = match update {
-            SeatUpdate::Snapshot(seats) => {
-                let id = seats.version.to_string();
-                Event::default().event("snapshot").id(id).json_data(Snapshot::from(seats))
-            }
-            SeatUpdate::Delta(delta) => {
-                let id = delta.version.to_string();
-                Event::default().event("delta").id(id).json_data(Delta::from(delta))
-            }
+        let next = tokio::time::timeout(QUIET_MAX, subscription.next());
+        let message = match stop.run_until_cancelled(next).await? {
+            Ok(update) => message(update?),
+            Err(_) => Bytes::from_static(b":\n\n"),
         };
-        Some((event, (subscription, stop, place)))
+        Some((Ok(message), (subscription, stop, place)))
     })
+}
+
+/// An update as everyone gets it, who all share the bytes.
+fn message(update: SeatUpdate) -> Bytes {
+    match update {
+        SeatUpdate::Snapshot(seats) => seats.text(|seats| written("snapshot", seats.version, &Snapshot::from(seats))),
+        SeatUpdate::Delta(delta) => delta.text(|delta| written("delta", delta.version, &Delta::from(delta))),
+    }
+}
+
+/// JSON stands on one line, whatever is in it.
+fn written(event: &str, version: u64, data: &impl Serialize) -> Bytes {
+    let data = serde_json::to_string(data).unwrap_or_default();
+    format!("event: {event}\nid: {version}\ndata: {data}\n\n").into()
 }
 
 #[cfg(test)]

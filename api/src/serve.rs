@@ -37,6 +37,9 @@ const HASHES_AT_ONCE: usize = 2;
 const MISSES_AT_ONCE: usize = 8;
 /// Seat maps followed at once.
 const STREAMS_MAX: usize = 20_000;
+/// Bytes of an answer that wait in the system for their turn to be sent.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES_MAX: u32 = 64 << 10;
 /// How long answers under way may take to end, and then the rooms.
 const STOP_HTTP_S: u64 = 2;
 const STOP_ROOMS_S: u64 = 2;
@@ -67,6 +70,8 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
             config.addr
         )
     })?;
+    #[cfg(target_os = "linux")]
+    keep_little_unsent(&listener);
     let addr = listener.local_addr()?;
     let table = vectors::open(&config.vectors)?;
     let url = config.database_url.expose().to_owned();
@@ -108,6 +113,15 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let served = until_stopped(&app).await;
     stop(&app, &tasks, http).await;
     served
+}
+
+/// Has the system take no more than [`UNSENT_BYTES_MAX`] for a connection beyond what is on its way: else it takes megabytes, and who
+/// reads slowly is told of seats as they were long ago.
+#[cfg(target_os = "linux")]
+fn keep_little_unsent(listener: &TcpListener) {
+    if let Err(error) = socket2::SockRef::from(listener).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
+        tracing::debug!(%error, "connections keep as much unsent as the system likes");
+    }
 }
 
 /// Says `ready` when it is, then waits for the signal. An indexer that ends before that ends the process: something is wrong that

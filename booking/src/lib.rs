@@ -40,5 +40,5 @@ pub use reservation::{
 pub use restate::{lock_lane, restate_availability};
 pub use sales::{DayCharge, DaySales, Paid, Sales, SalesError, Sold, TierSales};
 pub use seats::board::Subscription;
-pub use seats::{SeatDelta, SeatState, SeatStates, SeatUpdate, SeatsError, SeatsSince};
+pub use seats::{SeatDelta, SeatState, SeatStates, SeatUpdate, SeatsError, SeatsSince, Told};
 pub use waiting::{JoinError, OfferMail, Standing, Wait};

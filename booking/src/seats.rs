@@ -3,8 +3,11 @@
 pub(crate) mod board;
 
 use crate::failure::Failure;
+use bytes::Bytes;
 use model::{LayoutHash, SeatNo};
 use serde::{Deserialize, Serialize};
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 /// A seat's state as the map shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,22 +45,56 @@ pub struct SeatDelta {
     pub changes: Vec<(SeatNo, u8)>,
 }
 
+/// What many are told: there once, and written out once for all of them.
+#[derive(Debug)]
+pub struct Told<T> {
+    it: T,
+    text: OnceLock<Bytes>,
+}
+
+impl<T> Told<T> {
+    /// It as the first who asks writes it, for everyone. Whoever asks writes alike.
+    pub fn text(&self, write: impl FnOnce(&T) -> Bytes) -> Bytes {
+        Bytes::clone(self.text.get_or_init(|| write(&self.it)))
+    }
+}
+
+impl<T> From<T> for Told<T> {
+    fn from(it: T) -> Self {
+        Self { it, text: OnceLock::new() }
+    }
+}
+
+impl<T> Deref for Told<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.it
+    }
+}
+
+impl<T: PartialEq> PartialEq for Told<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.it == other.it
+    }
+}
+
 /// The answer to "what changed since?".
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum SeatsSince {
     /// The changes.
     Delta(SeatDelta),
     /// Too long ago to tell: everything.
-    Full(SeatStates),
+    Full(Arc<Told<SeatStates>>),
 }
 
 /// One message of a subscription.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum SeatUpdate {
     /// Everything: the first message unless resumed, and again after falling behind.
-    Snapshot(SeatStates),
+    Snapshot(Arc<Told<SeatStates>>),
     /// The next changes.
-    Delta(SeatDelta),
+    Delta(Arc<Told<SeatDelta>>),
 }
 
 /// Why there is no seat state.

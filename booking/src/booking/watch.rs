@@ -3,7 +3,7 @@
 use super::Booking;
 use crate::failure::Failure;
 use crate::seats::board::{Board, Subscription};
-use crate::seats::{SeatState, SeatStates, SeatsError, SeatsSince};
+use crate::seats::{SeatState, SeatStates, SeatsError, SeatsSince, Told};
 use crate::table;
 use model::{EventId, LayoutHash, TierNo};
 use sqlx::Connection as _;
@@ -21,7 +21,7 @@ impl Booking {
     ///
     /// # Errors
     /// When there is no such event or the database fails.
-    pub async fn seats(&self, event: EventId) -> Result<SeatStates, SeatsError> {
+    pub async fn seats(&self, event: EventId) -> Result<Arc<Told<SeatStates>>, SeatsError> {
         Ok(self.board(event).await?.snapshot())
     }
 

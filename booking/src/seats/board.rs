@@ -2,11 +2,11 @@
 //!
 //! Shared by the event's lane, which alone changes it while it is loaded, and the readers. Versions only grow.
 
-use super::{SeatDelta, SeatState, SeatStates, SeatUpdate, SeatsSince};
+use super::{SeatDelta, SeatState, SeatStates, SeatUpdate, SeatsSince, Told};
 use model::{LayoutHash, SeatNo};
 use parking_lot::RwLock;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ const BEHIND_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Board {
     state: RwLock<State>,
-    deltas: broadcast::Sender<Arc<SeatDelta>>,
+    deltas: broadcast::Sender<Arc<Told<SeatDelta>>>,
 }
 
 #[derive(Debug)]
@@ -28,13 +28,15 @@ struct State {
     layout: LayoutHash,
     version: u64,
     states: Vec<u8>,
-    recent: VecDeque<Arc<SeatDelta>>,
+    recent: VecDeque<Arc<Told<SeatDelta>>>,
+    /// Everything at this version, once somebody has asked.
+    whole: OnceLock<Arc<Told<SeatStates>>>,
 }
 
 impl Board {
     /// A board with everything on it.
     pub(crate) fn new(layout: LayoutHash, version: u64, seats: &[SeatState]) -> Self {
-        let state = State { layout, version, states: pack(seats), recent: VecDeque::new() };
+        let state = State::new(layout, version, seats);
         Self { state: RwLock::new(state), deltas: broadcast::channel(BEHIND_MAX).0 }
     }
 
@@ -44,7 +46,7 @@ impl Board {
     }
 
     /// Everything.
-    pub(crate) fn snapshot(&self) -> SeatStates {
+    pub(crate) fn snapshot(&self) -> Arc<Told<SeatStates>> {
         self.state.read().snapshot()
     }
 
@@ -72,8 +74,9 @@ impl Board {
         for (seat, to) in &changes {
             put(&mut state.states, *seat as usize, *to);
         }
-        let delta = Arc::new(SeatDelta { version, from: state.version, changes });
+        let delta = Arc::new(Told::from(SeatDelta { version, from: state.version, changes }));
         state.version = version;
+        state.whole = OnceLock::new();
         state.recent.push_back(Arc::clone(&delta));
         if state.recent.len() > DELTAS_MAX {
             state.recent.pop_front();
@@ -88,9 +91,9 @@ impl Board {
             let mut state = self.state.write();
             if state.layout != *layout {
                 // Another plan: every delta before it is void, and watchers fall off the chain of versions.
-                *state = State { layout: layout.clone(), version, states: pack(seats), recent: VecDeque::new() };
+                *state = State::new(layout.clone(), version, seats);
                 let delta = SeatDelta { version, from: version, changes: Vec::new() };
-                self.deltas.send(Arc::new(delta)).ok();
+                self.deltas.send(Arc::new(delta.into())).ok();
                 return;
             }
             let numbered = (0..).zip(seats);
@@ -102,8 +105,16 @@ impl Board {
 }
 
 impl State {
-    fn snapshot(&self) -> SeatStates {
-        SeatStates { version: self.version, layout: self.layout.clone(), states: self.states.clone() }
+    fn new(layout: LayoutHash, version: u64, seats: &[SeatState]) -> Self {
+        Self { layout, version, states: pack(seats), recent: VecDeque::new(), whole: OnceLock::new() }
+    }
+
+    fn snapshot(&self) -> Arc<Told<SeatStates>> {
+        let whole = || {
+            let states = SeatStates { version: self.version, layout: self.layout.clone(), states: self.states.clone() };
+            Arc::new(states.into())
+        };
+        Arc::clone(self.whole.get_or_init(whole))
     }
 }
 
@@ -111,7 +122,7 @@ impl State {
 #[derive(Debug)]
 pub struct Subscription {
     board: Arc<Board>,
-    deltas: broadcast::Receiver<Arc<SeatDelta>>,
+    deltas: broadcast::Receiver<Arc<Told<SeatDelta>>>,
     first: Option<SeatUpdate>,
     version: u64,
     stop: CancellationToken,
@@ -124,7 +135,7 @@ impl Subscription {
         let deltas = board.deltas.subscribe();
         let first = match since.map(|version| board.since(version)) {
             Some(SeatsSince::Delta(delta)) if delta.changes.is_empty() => None,
-            Some(SeatsSince::Delta(delta)) => Some(SeatUpdate::Delta(delta)),
+            Some(SeatsSince::Delta(delta)) => Some(SeatUpdate::Delta(Arc::new(delta.into()))),
             Some(SeatsSince::Full(states)) => Some(SeatUpdate::Snapshot(states)),
             None => Some(SeatUpdate::Snapshot(board.snapshot())),
         };
@@ -152,9 +163,11 @@ impl Subscription {
                 Ok(delta) if delta.version == self.version && delta.from < delta.version => {}
                 Ok(delta) if delta.from == self.version && !delta.changes.is_empty() => {
                     self.version = delta.version;
-                    return Some(SeatUpdate::Delta(delta.as_ref().clone()));
+                    return Some(SeatUpdate::Delta(delta));
                 }
                 Ok(_) | Err(RecvError::Lagged(_)) => {
+                    // From here on: what is kept of before is the next to be overwritten.
+                    self.deltas = self.deltas.resubscribe();
                     let states = self.board.snapshot();
                     self.version = states.version;
                     return Some(SeatUpdate::Snapshot(states));

@@ -42,6 +42,7 @@ mod search_live;
 mod serving;
 mod store;
 mod stripe;
+mod subscribers;
 mod tidy;
 mod tls;
 mod uploads;
