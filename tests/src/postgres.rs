@@ -6,6 +6,9 @@ use crate::database::{TEMPLATE, make_template, url};
 use std::path::PathBuf;
 use std::process::Stdio;
 
+/// Tries of a start: each waits until it has come to something.
+const STARTS_MAX: u32 = 20;
+
 /// A running cluster with logical replication. It goes with the test run.
 pub struct Postgres {
     port: u16,
@@ -42,9 +45,17 @@ impl Postgres {
         succeed(self.control("stop").args(["-m", "immediate"]));
     }
 
-    /// Starts it again after a crash.
+    /// `kill -9` of the postmaster alone: its children find out by themselves.
+    pub fn kill(&self) {
+        let pid = std::fs::read_to_string(self.dir.join("data/postmaster.pid")).unwrap();
+        let kill = ["-c", r#"kill -s KILL "$1""#, "kill", pid.lines().next().unwrap_or_default()];
+        succeed(std::process::Command::new("sh").args(kill));
+    }
+
+    /// Starts it again after a crash: tried again while something of the old one is left.
     pub fn start_again(&self) {
-        assert!(launch(&self.dir, self.port, &logical(self.settings)), "Postgres does not start again");
+        let started = (0..STARTS_MAX).any(|_| launch(&self.dir, self.port, &logical(self.settings)));
+        assert!(started, "Postgres does not start again");
     }
 
     /// A copy that follows it.

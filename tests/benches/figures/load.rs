@@ -1,6 +1,7 @@
 //! A closed-loop HTTP/1.1 load generator over kept-alive connections, small enough not to be what is measured.
 //!
-//! Each connection sends its next request when the last answer is read whole. Answers must carry Content-Length.
+//! Each connection sends its next request when the last answer is read whole, or when its time has come at a given rate; then
+//! latency counts from that time, whether a connection was free or not. Answers must carry Content-Length.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -44,11 +45,28 @@ pub(crate) async fn run(
     limit: Duration,
     requests: Requests,
 ) -> anyhow::Result<Outcome> {
-    let counter = Arc::new(AtomicU64::new(0));
+    drive(addr, (connections, None), limit, requests).await
+}
+
+/// Runs so many requests per second on as many connections for at most `limit`.
+pub(crate) async fn paced(
+    addr: SocketAddr,
+    (connections, per_s): (usize, f64),
+    limit: Duration,
+    requests: Requests,
+) -> anyhow::Result<Outcome> {
+    drive(addr, (connections, Some(per_s)), limit, requests).await
+}
+
+async fn drive(
+    addr: SocketAddr,
+    (connections, per_s): (usize, Option<f64>),
+    limit: Duration,
+    requests: Requests,
+) -> anyhow::Result<Outcome> {
     let start = Instant::now();
-    let loops: Vec<_> = (0..connections)
-        .map(|_| tokio::spawn(connection(addr, start + limit, Arc::clone(&counter), Arc::clone(&requests))))
-        .collect();
+    let course = Arc::new(Course { counter: AtomicU64::new(0), start, end: start + limit, per_s, requests });
+    let loops: Vec<_> = (0..connections).map(|_| tokio::spawn(connection(addr, Arc::clone(&course)))).collect();
     let mut whole = Outcome::default();
     for one in loops {
         let part = one.await??;
@@ -62,22 +80,37 @@ pub(crate) async fn run(
     Ok(whole)
 }
 
-async fn connection(
-    addr: SocketAddr,
+/// What the connections of a run share.
+struct Course {
+    counter: AtomicU64,
+    start: Instant,
     end: Instant,
-    counter: Arc<AtomicU64>,
+    per_s: Option<f64>,
     requests: Requests,
-) -> anyhow::Result<Outcome> {
+}
+
+impl Course {
+    /// The next request, and when it is due.
+    fn next(&self) -> Option<(Vec<u8>, Instant)> {
+        let n = self.counter.fetch_add(1, Ordering::Relaxed);
+        let now = Instant::now();
+        let due = self.per_s.map_or(now, |per_s| self.start + Duration::from_secs_f64(n as f64 / per_s));
+        (now < self.end && due < self.end).then(|| (self.requests)(n)).flatten().map(|request| (request, due))
+    }
+}
+
+async fn connection(addr: SocketAddr, course: Arc<Course>) -> anyhow::Result<Outcome> {
     let mut stream = TcpStream::connect(addr).await?;
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(64 * 1024);
     let mut outcome = Outcome::default();
-    while Instant::now() < end {
-        let Some(request) = requests(counter.fetch_add(1, Ordering::Relaxed)) else { break };
-        let sent = Instant::now();
+    while let Some((request, due)) = course.next() {
+        if course.per_s.is_some() {
+            tokio::time::sleep_until(due.into()).await;
+        }
         stream.write_all(&request).await?;
         let (status, _) = read_answer(&mut stream, &mut buffer).await?;
-        outcome.latencies.push(sent.elapsed());
+        outcome.latencies.push(due.elapsed());
         *outcome.statuses.entry(status).or_default() += 1;
     }
     Ok(outcome)

@@ -6,16 +6,22 @@
 #![allow(clippy::cast_precision_loss, reason = "figures are printed to three places")]
 
 mod best;
+mod buyers;
+mod ceilings;
 mod cold;
+mod crash;
 mod freshness;
 mod holds;
 mod hot;
 mod index;
+mod lane;
 mod load;
+mod on_sale;
 mod refusals;
 mod relevance;
 mod search;
 mod shapes;
+mod takeover;
 
 use std::process::Command;
 use std::time::Duration;
@@ -26,7 +32,7 @@ fn main() -> anyhow::Result<()> {
     let built = Command::new(env!("CARGO")).args(["build", "--release", "--workspace", "--bins"]).status()?;
     anyhow::ensure!(built.success(), "the release binaries do not build");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    println!("{:<58}{:>14}{:>22}{:>10}", "figure", "measured", "beside", "ratio");
+    println!("{:<58}{:>14}{:>30}{:>10}", "figure", "measured", "beside", "ratio");
     if wanted("cold") {
         runtime.block_on(cold::run())?;
     }
@@ -36,8 +42,20 @@ fn main() -> anyhow::Result<()> {
     if wanted("best") {
         best::run()?;
     }
+    if wanted("lane") {
+        runtime.block_on(lane::run())?;
+    }
     if wanted("holds") {
         runtime.block_on(holds::run())?;
+    }
+    if wanted("on-sale") {
+        runtime.block_on(on_sale::run())?;
+    }
+    if wanted("takeover") {
+        runtime.block_on(takeover::run())?;
+    }
+    if wanted("crash") {
+        runtime.block_on(crash::run())?;
     }
     if wanted("refusals") {
         runtime.block_on(refusals::run())?;
@@ -64,7 +82,7 @@ fn main() -> anyhow::Result<()> {
 fn print(figure: &str, (measured, unit): (f64, &str), (beside, what): (f64, &str)) {
     let measured_text = format!("{measured:.1} {unit}");
     let beside_text = format!("{what} {beside:.1}");
-    println!("{figure:<58}{measured_text:>14}{beside_text:>22}{:>10.2}", measured / beside);
+    println!("{figure:<58}{measured_text:>14}{beside_text:>30}{:>10.2}", measured / beside);
 }
 
 /// The latency that a share (0 to 1) of the sorted latencies does not exceed, in milliseconds.
