@@ -257,6 +257,12 @@ impl Booking {
         self.lanes.clock().now()
     }
 
+    /// The terms of an event have changed: what can be had by them now is offered to those who wait. Not for long: a lane that cannot
+    /// be reached sees to it with its next command.
+    pub async fn terms_changed(&self, event: EventId) {
+        wake(Arc::clone(&self.lanes), event).await;
+    }
+
     /// Sets the gauges of the queues to what they are now: of all lanes of this process together, of its fullest and its slowest.
     pub fn weigh_queues(&self) {
         let (lanes, weight) = self.lanes.weight();
@@ -310,13 +316,13 @@ impl Booking {
     }
 }
 
-/// Has an event's lane look at the time, as it does before any command. One that takes long goes on by itself.
+/// Has an event's lane look at the time and at its terms. One that takes long goes on by itself.
 async fn wake(lanes: Arc<Lanes>, event: EventId) {
     match tokio::time::timeout(WAKE_MAX, lanes.send(event, Command::Wake)).await {
         // Busy: another process's, which sees to its own time. Failed: the lane has said why.
         Err(_) | Ok(Ok(_) | Err(Refused::Busy | Refused::Failed(_))) => {}
         Ok(Err(refused)) => {
-            tracing::warn!(event.id = %event, ?refused, "a lane with expired holds was not woken");
+            tracing::warn!(event.id = %event, ?refused, "a lane was not woken");
         }
     }
 }

@@ -82,10 +82,10 @@ pub(crate) enum Command {
     Exchange { order: OrderId, buyer: UserId, give: Vec<SeatNo>, take: Vec<SeatNo> },
     /// A provider's word on an attempt.
     Settle { order: OrderId, payment: PaymentId, report: Report },
-    /// Wait for seats to come back.
-    Join { buyer: UserId, want: BestAvailable },
-    /// Wait no more.
-    Leave { buyer: UserId },
+    /// Wait for seats to come back; named is the last place that the buyer ever had, so that nobody is let in again who was served.
+    Join { buyer: UserId, want: BestAvailable, after: i64 },
+    /// Wait no more at this place; it is named, so that no place goes that was had since.
+    Leave { buyer: UserId, place: i64 },
     /// Nothing but the passing of time.
     Wake,
 }
@@ -328,8 +328,8 @@ impl Lane {
                 self.exchange((*order, *buyer), (give, take), moment, facts)
             }
             Command::Settle { order, payment, report } => self.settle((*order, *payment), report, moment, facts),
-            Command::Join { buyer, want } => self.join(*buyer, want, moment, facts),
-            Command::Leave { buyer } => Ok(self.leave(*buyer, facts)),
+            Command::Join { buyer, want, after } => self.join((*buyer, *after), want, moment, facts),
+            Command::Leave { buyer, place } => Ok(self.leave(*buyer, *place, facts)),
             Command::Wake => Ok(Done::Noted),
         }
         .inspect_err(|_| debug_assert_eq!(from, facts.len(), "a refusal decides nothing"))?;

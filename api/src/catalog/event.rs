@@ -256,7 +256,12 @@ async fn apply(
     record::update(&mut transaction, event_id, version, &fields).await.map_err(refusal)?;
     let event = finish(&mut transaction, event_id, body, plan.as_ref()).await?;
     transaction.commit().await?;
-    Written::after_commit(&mut db, StatusCode::OK, event.version, event).await
+    let written = Written::after_commit(&mut db, StatusCode::OK, event.version, event).await;
+    drop(db);
+    if let Some(booking) = &app.booking {
+        booking.terms_changed(event_id).await;
+    }
+    written
 }
 
 /// Whom a search shows first is not an organizer's to say.

@@ -17,7 +17,8 @@ impl Booking {
     /// # Errors
     /// When there is nothing to wait for, or no place for them; each says why.
     pub async fn join_line(&self, buyer: UserId, event: EventId, want: BestAvailable) -> Result<Wait, JoinError> {
-        self.lanes.send(event, Command::Join { buyer, want }).await.map_err(join_error)?;
+        let after = self.last_place(buyer, event).await?;
+        self.lanes.send(event, Command::Join { buyer, want, after }).await.map_err(join_error)?;
         // None: an offer came and went in between.
         self.wait(buyer, event).await?.ok_or(JoinError::Busy)
     }
@@ -27,11 +28,19 @@ impl Booking {
     /// # Errors
     /// When the queue is full or the database fails.
     pub async fn leave_line(&self, buyer: UserId, event: EventId) -> Result<(), ReleaseError> {
-        match self.lanes.send(event, Command::Leave { buyer }).await {
+        let place = self.last_place(buyer, event).await?;
+        if place == 0 {
+            return Ok(());
+        }
+        match self.lanes.send(event, Command::Leave { buyer, place }).await {
             Ok(_) | Err(Refused::NoSuchEvent | Refused::Refusal(_)) => Ok(()),
             Err(Refused::Busy | Refused::InProgress) => Err(ReleaseError::Busy),
             Err(Refused::Failed(failure)) => Err(ReleaseError::Failed(failure)),
         }
+    }
+
+    async fn last_place(&self, buyer: UserId, event: EventId) -> Result<i64, Failure> {
+        Ok(table::waiting::last_place(&mut *self.pool.acquire().await?, event, buyer).await?)
     }
 
     /// Where a buyer stands in an event's line, if they do.

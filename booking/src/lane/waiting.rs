@@ -4,7 +4,7 @@
 //! from those who wait. It goes to the first in line whose whole wish what is free meets; who is passed over keeps their place.
 
 use super::fact::Fact;
-use super::{Closed, Done, Hold, Lane, Moment, Refusal};
+use super::{Closed, Done, Hold, Lane, Moment, Refusal, Terms};
 use crate::digest::Digest;
 use crate::reservation::{Ask, BestAvailable};
 use jiff::{SignedDuration, Timestamp};
@@ -48,19 +48,26 @@ impl PlaceState {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Waiting {
     places: BTreeMap<i64, (UserId, BestAvailable)>,
+    /// The last place of everybody who ever had one.
     of: HashMap<UserId, i64>,
     /// The last place ever given.
     last: i64,
 }
 
 impl Waiting {
-    /// A line read from the tables.
-    pub(crate) fn new(places: impl IntoIterator<Item = (i64, UserId, BestAvailable)>, last: i64) -> Self {
-        let mut line = Self { last, ..Self::default() };
-        for (place, buyer, want) in places {
-            line.join(place, buyer, want);
-        }
-        line
+    /// A line read from the tables: who waits, and the last place of everybody who ever had one.
+    pub(crate) fn new(
+        places: impl IntoIterator<Item = (i64, UserId, BestAvailable)>,
+        of: HashMap<UserId, i64>,
+    ) -> Self {
+        let last = of.values().copied().max().unwrap_or_default();
+        let places = places.into_iter().map(|(place, buyer, want)| (place, (buyer, want)));
+        Self { places: places.collect(), of, last }
+    }
+
+    /// The last place that a buyer ever had; 0 when there was none.
+    pub(super) fn last_of(&self, buyer: UserId) -> i64 {
+        self.of.get(&buyer).copied().unwrap_or_default()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -79,9 +86,7 @@ impl Waiting {
     }
 
     pub(super) fn leave(&mut self, place: i64) {
-        if let Some((buyer, _)) = self.places.remove(&place) {
-            self.of.remove(&buyer);
-        }
+        self.places.remove(&place);
     }
 }
 
@@ -97,16 +102,20 @@ impl Lane {
         &self.line
     }
 
-    /// Lets a buyer in at the end of the line.
+    /// Lets a buyer in at the end of the line, who had no place after this one.
     pub(super) fn join(
         &mut self,
-        buyer: UserId,
+        (buyer, after): (UserId, i64),
         want: &BestAvailable,
         moment: &mut Moment<'_>,
         facts: &mut Vec<Fact>,
     ) -> Result<Done, Refusal> {
-        if let Some((_, wanted)) = self.line.of.get(&buyer).and_then(|place| self.line.places.get(place)) {
+        let last = self.line.last_of(buyer);
+        if let Some((_, wanted)) = self.line.places.get(&last) {
             return if wanted == want { Ok(Done::Noted) } else { Err(Refusal::InLine) };
+        }
+        if last > after {
+            return Ok(Done::Noted);
         }
         match self.reserve(buyer, (&Ask::Best(want.clone()), None), moment) {
             Ok(_) => return Err(Refusal::SeatsLeft),
@@ -121,9 +130,9 @@ impl Lane {
         Ok(Done::Noted)
     }
 
-    /// Lets a buyer out of the line.
-    pub(super) fn leave(&mut self, buyer: UserId, facts: &mut Vec<Fact>) -> Done {
-        if let Some(place) = self.line.of.get(&buyer).copied() {
+    /// Lets a buyer out of their place.
+    pub(super) fn leave(&mut self, buyer: UserId, place: i64, facts: &mut Vec<Fact>) -> Done {
+        if self.line.places.get(&place).is_some_and(|(waits, _)| *waits == buyer) {
             self.enact(Fact::Left { place, buyer }, facts);
         }
         Done::Noted
@@ -155,7 +164,9 @@ impl Lane {
         }
     }
 
+    /// When an offer made now ends: with the sale, at the latest.
     fn offer_expiry_from(&self, now: Timestamp) -> Timestamp {
-        now.saturating_add(SignedDuration::from_secs(self.terms().offer_ttl_s)).unwrap_or(Timestamp::MAX)
+        let Terms { offer_ttl_s, closes_at, .. } = self.terms();
+        now.saturating_add(SignedDuration::from_secs(*offer_ttl_s)).unwrap_or(Timestamp::MAX).min(*closes_at)
     }
 }

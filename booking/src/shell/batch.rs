@@ -131,7 +131,7 @@ impl LoadedLane {
 
     /// Decides the queue's commands, writes what they came to, answers. On an error nothing was answered and the state is void.
     pub(super) async fn batch(&mut self, queue: &mut Vec<Queued>) -> Result<(), BatchError> {
-        self.check_terms().await?;
+        self.check_terms(queue).await?;
         self.bring_in_orders(queue).await?;
         turn_away_late(queue);
         let decided = {
@@ -186,12 +186,13 @@ impl LoadedLane {
         Ok(())
     }
 
-    /// Looks, now and then, whether the lane is still ours and its terms the same: a refusal asks no fence.
-    async fn check_terms(&mut self) -> Result<(), BatchError> {
+    /// Looks, now and then and whenever it is woken, whether the lane is still ours and its terms the same: a refusal asks no fence.
+    async fn check_terms(&mut self, queue: &[Queued]) -> Result<(), BatchError> {
         if self.void {
             return Err(BatchError::Moved);
         }
-        if self.terms_seen_at.elapsed() < TERMS_AGE_MAX {
+        let is_woken = queue.iter().any(|queued| matches!(queued.command, Command::Wake));
+        if !is_woken && self.terms_seen_at.elapsed() < TERMS_AGE_MAX {
             return Ok(());
         }
         let connection = self.lanes.connections.get().await?;

@@ -140,16 +140,19 @@ impl Source<'_> {
         Ok((place, lane))
     }
 
-    /// Who waits, and the last place ever given.
+    /// Who waits, and everybody's last place.
     async fn line(&self) -> Result<Waiting, LoadError> {
         let Connection { client, statements, .. } = self.connection;
-        let last = client.query_one(&statements.waiting_last, &[&self.event.0]).await?.try_get(0)?;
+        let mut of = HashMap::new();
+        for row in client.query(&statements.waiting_last, &[&self.event.0]).await? {
+            of.insert(UserId(row.try_get(0)?), row.try_get(1)?);
+        }
         let mut places = Vec::new();
         for row in client.query(&statements.waiting_line, &[&self.event.0]).await? {
             let want = serde_json::from_str(row.try_get(2)?).map_err(Failure::new)?;
             places.push((row.try_get(0)?, UserId(row.try_get(1)?), want));
         }
-        Ok(Waiting::new(places, last))
+        Ok(Waiting::new(places, of))
     }
 
     /// Why the lane could not be taken.

@@ -153,7 +153,7 @@ statements! {
     claim_sold: "select seat_no from claim where event_id = $1 and kind = 1";
     quota_all: "select user_id, seats from buyer_quota where event_id = $1 and seats > 0";
     waiting_line: "select place, user_id, want::text from waiting where event_id = $1 and state = 'waiting' order by place";
-    waiting_last: "select coalesce(max(place), 0) from waiting where event_id = $1";
+    waiting_last: "select user_id, max(place) from waiting where event_id = $1 group by user_id";
     order_find: "select o.order_id, o.state as order_state, h.hold_id, h.user_id, h.seat_nos, h.prices, h.code, h.extras::text, h.expires_at, h.extended,
             h.state, h.layout_hash, h.currency
         from orders o join hold h on h.event_id = o.event_id and h.hold_id = o.hold_id

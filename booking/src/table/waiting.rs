@@ -35,6 +35,16 @@ pub(crate) async fn of_buyer(
     Ok(Some(Wait { event_id: event, since: row.joined_at.to_jiff(), want, standing }))
 }
 
+/// The last place that somebody ever had in an event's line; 0 when there was none.
+pub(crate) async fn last_place(connection: &mut PgConnection, event: EventId, buyer: UserId) -> sqlx::Result<i64> {
+    let last = sqlx::query_scalar!(
+        r#"select coalesce(max(place), 0) as "last!" from waiting where event_id = $1 and user_id = $2"#,
+        event.0,
+        buyer.0
+    );
+    last.fetch_one(connection).await
+}
+
 /// Offers that are somebody's to take now.
 pub(crate) async fn offers_of(connection: &mut PgConnection, buyer: UserId) -> sqlx::Result<Vec<(EventId, Timestamp)>> {
     let rows = sqlx::query!(

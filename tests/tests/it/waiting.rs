@@ -196,3 +196,19 @@ async fn a_fan_joins_the_line_on_the_page_and_is_led_to_pay() {
     let scene = json!({"event": concert.listing.event, "fan": fan, "organizer": organizer, "order": concert.order});
     crate::browser::walk("e2e/line.mjs", &concert.server.base, ("SCENE", &scene.to_string())).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_new_terms_let_somebody_have_is_offered_at_once() {
+    let data = tempfile::tempdir().unwrap();
+    let database = Database::migrated().await;
+    let listing = tests::catalog::on_sale(&database, "Winterreise", 4).await;
+    let server = serve(&database, data.path(), None).await;
+    let organizer = Client::session_of(listing.organizer, &server.base, &database).await;
+    let fan = Client::with_session(&server.base, &database).await;
+    let line = format!("/event/{}/waiting", listing.event);
+    let wish = json!({"quantity": 2, "price_max": 4_000});
+    assert_eq!(fan.post(&line, &wish).await.expect(200)["state"], "waiting", "each costs 5000");
+    let terms = json!({"tiers": [{"tier": 0, "name": "Standard", "price": 4_000}]});
+    organizer.put(&format!("/event/{}", listing.event), &terms).await.expect(200).as_object().unwrap();
+    until("it is their turn", || async { (fan.get(&line).await.json["state"] == "offered").then_some(()) }).await;
+}

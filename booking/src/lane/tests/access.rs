@@ -104,11 +104,29 @@ fn what_comes_back_between_presale_and_sale_is_theirs_who_wait_when_the_sale_ope
     bench.now = at(10);
     with_code(&mut bench, 2, &[0, 1], "EARLY").unwrap();
     let want = BestAvailable { quantity: 2, ..BestAvailable::default() };
-    assert_eq!(bench.run(&Command::Join { buyer: buyer(1), want }), Ok(Done::Noted));
+    assert_eq!(bench.run(&Command::Join { buyer: buyer(1), want, after: 0 }), Ok(Done::Noted));
     bench.now = at(60);
     bench.release(buyer(2)).unwrap();
     assert_eq!(bench.seats(buyer(3), &[0]), Err(not_yet(100)));
     bench.now = at(100);
     assert_eq!(bench.seats(buyer(3), &[0]), Err(Refusal::SeatsTaken(vec![0])));
     assert!(bench.lane.line().is_empty(), "they were offered");
+}
+
+#[test]
+fn a_code_takes_its_share_off_its_tier_where_there_are_no_charges_too() {
+    let plan = plan(&[(false, vec![vec![(0, false); 2], vec![(1, false); 2]])]);
+    let half = Code { discount: Some(Discount::Share { basis_points: 5_000 }), tier: Some(1), ..Code::default() };
+    let only = Code { tier: Some(1), ..Code::default() };
+    let codes = HashMap::from([("HALF".to_owned(), half), ("ONLY".to_owned(), only)]);
+    let access = Access { presales: Vec::new(), codes };
+    let lane = Lane::new(house(&plan), Terms { charges: Vec::new(), access, ..terms() });
+    let mut bench = Bench { lane, ..Bench::new(&plan) };
+    for code in ["HALF", "ONLY"] {
+        assert_eq!(with_code(&mut bench, 1, &[0], code), Err(Refusal::Code(BadCode::OtherTier { tier: 1 })));
+    }
+    let hold = with_code(&mut bench, 1, &[1, 2], "HALF").unwrap();
+    assert_eq!(bench.lane.hold(hold).unwrap().total(), 50 + 15);
+    let hold = with_code(&mut bench, 2, &[3], "ONLY").unwrap();
+    assert_eq!(bench.lane.hold(hold).unwrap().total(), 30);
 }

@@ -88,9 +88,9 @@ fn command(step: &Step, checkouts: &[(OrderId, PaymentId)], lane: &Lane) -> Opti
         }
         Step::Join(who, quantity) => {
             let want = BestAvailable { quantity: *quantity, ..BestAvailable::default() };
-            Command::Join { buyer: buyer(*who), want }
+            Command::Join { buyer: buyer(*who), want, after: lane.line().last_of(buyer(*who)) }
         }
-        Step::Leave(who) => Command::Leave { buyer: buyer(*who) },
+        Step::Leave(who) => Command::Leave { buyer: buyer(*who), place: lane.line().last_of(buyer(*who)) },
         Step::Pass(_) => Command::Wake,
     })
 }

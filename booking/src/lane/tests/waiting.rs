@@ -21,7 +21,12 @@ impl Bench {
     }
 
     fn join(&mut self, buyer: UserId, want: BestAvailable) -> Result<Done, Refusal> {
-        self.run(&Command::Join { buyer, want })
+        self.run(&Command::Join { buyer, want, after: self.lane.line().last_of(buyer) })
+    }
+
+    fn leave(&mut self, buyer: UserId) {
+        let place = self.lane.line().last_of(buyer);
+        assert_eq!(self.run(&Command::Leave { buyer, place }), Ok(Done::Noted));
     }
 
     /// Offers made, in order: to whom, how many seats.
@@ -105,8 +110,8 @@ fn one_waits_once_for_what_cannot_be_had_and_within_the_limit() {
     assert_eq!(bench.join(buyer(2), seats(3)), Ok(Done::Noted), "again: the same place");
     assert_eq!(bench.join(buyer(2), seats(4)), Err(Refusal::InLine));
     assert_eq!(bench.facts.len(), before);
-    bench.run(&Command::Leave { buyer: buyer(2) }).unwrap();
-    bench.run(&Command::Leave { buyer: buyer(2) }).unwrap();
+    bench.leave(buyer(2));
+    bench.leave(buyer(2));
     assert_eq!(bench.facts[before..].len(), 1);
     bench.release(buyer(1)).unwrap();
     assert_eq!(bench.offers(), []);
@@ -128,10 +133,42 @@ fn who_had_enough_meanwhile_is_passed_over() {
 #[test]
 fn a_line_is_bounded() {
     let mut bench = Bench::taken();
-    let people = (1..=LINE_MAX).map(|n| (i64::try_from(n).unwrap(), buyer(100 + n as u128), seats(1)));
-    bench.lane.restore_line(Waiting::new(people, 20_000));
+    let people = (1..=LINE_MAX).map(|n| (i64::try_from(n).unwrap(), buyer(100 + n as u128)));
+    let last = people.clone().map(|(place, buyer)| (buyer, place)).chain([(buyer(9), 20_000)]).collect();
+    bench.lane.restore_line(Waiting::new(people.map(|(place, buyer)| (place, buyer, seats(1))), last));
     assert_eq!(bench.join(buyer(2), seats(1)), Err(Refusal::LineFull));
-    bench.run(&Command::Leave { buyer: buyer(101) }).unwrap();
+    bench.leave(buyer(101));
     bench.join(buyer(2), seats(1)).unwrap();
     assert!(matches!(bench.facts.last(), Some(Fact::Joined { place: 20_001, .. })), "a place is given once");
+}
+
+#[test]
+fn who_was_served_is_not_let_in_again_by_the_same_request_nor_out_of_another_place() {
+    let mut bench = Bench::taken();
+    let joined = Command::Join { buyer: buyer(2), want: seats(4), after: 0 };
+    bench.run(&joined).unwrap();
+    bench.release(buyer(1)).unwrap();
+    assert_eq!(bench.offers(), [(buyer(2), 4)]);
+    // Delivered once more, while the offer lives and after its end.
+    assert_eq!(bench.run(&joined), Ok(Done::Noted));
+    bench.pass(300);
+    bench.seats(buyer(3), &[0, 1, 2, 3]).unwrap();
+    assert_eq!(bench.run(&joined), Ok(Done::Noted));
+    assert!(bench.lane.line().is_empty());
+    let left = Command::Leave { buyer: buyer(2), place: 1 };
+    assert_eq!(bench.join(buyer(2), seats(4)), Ok(Done::Noted), "asked for anew");
+    bench.run(&left).unwrap();
+    bench.run(&Command::Leave { buyer: buyer(3), place: 2 }).unwrap();
+    assert_eq!(bench.lane.line().places().map(|(place, who, _)| (place, who)).collect::<Vec<_>>(), [(2, buyer(2))]);
+}
+
+#[test]
+fn an_offer_ends_with_the_sale() {
+    let mut bench = Bench::taken();
+    bench.join(buyer(2), seats(4)).unwrap();
+    let closes_at = bench.lane.terms().closes_at;
+    bench.now = closes_at.saturating_sub(jiff::SignedDuration::from_secs(1)).unwrap();
+    bench.run(&Command::Wake).unwrap();
+    assert_eq!(bench.offers(), [(buyer(2), 4)]);
+    assert_eq!(bench.lane.first_expiry().unwrap().0, closes_at);
 }

@@ -64,7 +64,8 @@ pub(in crate::shell) struct Store {
     tickets: BTreeMap<SeatNo, (TicketId, OrderId)>,
     quotas: BTreeMap<UserId, u32>,
     line: BTreeMap<i64, (UserId, BestAvailable)>,
-    last_place: i64,
+    /// The last place of everybody who ever had one.
+    last_places: BTreeMap<UserId, i64>,
     /// Where in the log each hold was made: its entry, and its place in that.
     pub(in crate::shell) places: BTreeMap<HoldId, (i64, usize)>,
     ledger: Ledger,
@@ -90,7 +91,7 @@ impl Store {
             tickets: BTreeMap::new(),
             quotas: BTreeMap::new(),
             line: BTreeMap::new(),
-            last_place: 0,
+            last_places: BTreeMap::new(),
             places: BTreeMap::new(),
             ledger: Ledger::default(),
         }
@@ -132,7 +133,10 @@ impl Store {
             lane.adopt(self.order(*order).unwrap());
         }
         let places = self.line.iter().map(|(place, (buyer, want))| (*place, *buyer, want.clone()));
-        lane.restore_line(Waiting::new(places, self.last_place));
+        lane.restore_line(Waiting::new(
+            places,
+            self.last_places.iter().map(|(buyer, place)| (*buyer, *place)).collect(),
+        ));
         lane
     }
 
@@ -185,6 +189,10 @@ impl Store {
     }
 
     /// Whether a hold was made under a key.
+    pub(in crate::shell) fn last_place(&self, buyer: UserId) -> i64 {
+        self.last_places.get(&buyer).copied().unwrap_or_default()
+    }
+
     pub(in crate::shell) fn has_hold(&self, buyer: UserId, key: &str) -> bool {
         self.keys.contains_key(&(buyer, key.to_owned()))
     }
@@ -406,8 +414,8 @@ impl Store {
             is_theirs(self, buyer, *state);
         }
         for (place, NewPlace { buyer, want, state }) in &changes.places_new {
-            assert!(*place > self.last_place, "waiting_start");
-            self.last_place = *place;
+            assert!(self.last_places.values().all(|last| last < place), "waiting_start");
+            self.last_places.insert(*buyer, *place);
             is_theirs(self, *buyer, *state);
             if *state == PlaceState::Waiting {
                 assert!(self.line.values().all(|(waits, _)| waits != buyer), "waiting_one_place");

@@ -224,23 +224,18 @@ impl World {
     fn command(&mut self) -> Command {
         let who = buyer(self.random.random_range(0..BUYERS));
         let key = self.requests.len().to_string();
+        let best = |quantity| BestAvailable { quantity, ..BestAvailable::default() };
         match self.random.random_range(0..22_u32) {
-            20 => Command::Join { buyer: who, want: BestAvailable { quantity: 2, ..BestAvailable::default() } },
-            21 => Command::Leave { buyer: who },
+            20 => Command::Join { buyer: who, want: best(2), after: self.store.last_place(who) },
+            21 => Command::Leave { buyer: who, place: self.store.last_place(who) },
             0..6 => {
                 let first: SeatNo = self.random.random_range(0..26);
-                let seats = (first..(first + self.random.random_range(1..4)).min(26)).collect();
-                Command::Reserve {
-                    buyer: who,
-                    ask: Ask::Seats(seats),
-                    code: self.code(),
-                    key,
-                    request: Digest([1; 32]),
-                }
+                let ask = Ask::Seats((first..(first + self.random.random_range(1..4)).min(26)).collect());
+                Command::Reserve { buyer: who, ask, code: self.code(), key, request: Digest([1; 32]) }
             }
             6..10 => {
                 let quantity = self.random.random_range(1..5);
-                let ask = Ask::Best(BestAvailable { quantity, ..BestAvailable::default() });
+                let ask = Ask::Best(best(quantity));
                 Command::Reserve { buyer: who, ask, code: self.code(), key, request: Digest([2; 32]) }
             }
             10 => Command::Extend { buyer: who },
