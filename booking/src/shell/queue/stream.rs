@@ -40,6 +40,10 @@ const TRIES_MAX: u32 = 5;
 /// How long Redis keeps a stream nobody asks by, and who had a lane.
 const STREAM_KEPT_S: u32 = 3_600;
 const LANE_KEPT_S: u32 = 86_400;
+/// How long the dead are kept after the last one.
+const DEAD_KEPT_S: u32 = 7 * 86_400;
+/// Bytes of commands taken at once.
+const TAKE_BYTES: usize = 4 << 20;
 
 /// What takes a command and never answers: why it is dead.
 #[derive(Debug, thiserror::Error)]
@@ -242,6 +246,8 @@ impl StreamLine {
             LANE_KEPT_S.to_string(),
             self.bounds.batch_max.to_string(),
             ANSWER_MAX.as_millis().to_string(),
+            TAKE_BYTES.to_string(),
+            DEAD_KEPT_S.to_string(),
         ];
         for Answered { entry, asker, message, why_dead } in answered {
             arguments.extend([entry, asker, message, why_dead]);

@@ -2,7 +2,8 @@
 -- oldest has, in milliseconds, and of each command its entry's id, asker, number, encoding, itself, the lanes that tried it, and its
 -- age in milliseconds.
 -- KEYS: the stream, the lane, the dead. ARGV: the epoch, its owner's channel, for how many seconds that is known, how many
--- commands, for how many milliseconds anybody waits for one; then of each answer the entry's id, the asker's channel, the message, and why it is dead if it is.
+-- commands, for how many milliseconds anybody waits for one, how many bytes of commands (one more may begin within them), for how
+-- many seconds the dead are known; then of each answer the entry's id, the asker's channel, the message, and why it is dead if it is.
 local epoch, known = tonumber(ARGV[1]), tonumber(redis.call('HGET', KEYS[2], 'epoch') or 0)
 if known > epoch then
   return {}
@@ -11,11 +12,12 @@ if known < epoch then
   redis.call('HSET', KEYS[2], 'epoch', epoch, 'owner', ARGV[2])
 end
 redis.call('EXPIRE', KEYS[2], ARGV[3])
-for i = 6, #ARGV, 4 do
+for i = 8, #ARGV, 4 do
   local entry, why = ARGV[i], ARGV[i + 3]
   if why ~= '' then
     for _, dead in ipairs(redis.call('XRANGE', KEYS[1], entry, entry)) do
       redis.call('XADD', KEYS[3], 'MAXLEN', '~', 1000, '*', 'entry', entry, 'why', why, unpack(dead[2]))
+      redis.call('EXPIRE', KEYS[3], ARGV[7])
     end
   end
   -- Who takes it out of the stream answers it, so nobody answers it twice.
@@ -27,8 +29,13 @@ end
 local oldest, now = nil, redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
 local found = { redis.call('XLEN', KEYS[1]), 0 }
+local bytes = tonumber(ARGV[6])
 for _, waiting in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[4])) do
+  if bytes <= 0 then
+    break
+  end
   local entry, fields = waiting[1], waiting[2]
+  bytes = bytes - #(fields[6] or '')
   local age = math.max(0, now - tonumber(string.match(entry, '^%d+')))
   oldest = oldest or age
   -- A lane that changes hands may have ended over one of these. Those that somebody waits for have every chance.

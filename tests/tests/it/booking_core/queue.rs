@@ -301,6 +301,8 @@ async fn what_cannot_be_decided_is_put_to_the_dead_with_its_reason() {
         assert!(dead.contains(reason), "{reason}: {dead}");
     }
     assert_eq!(redis.cli(&["XLEN", &key(":dead")]), "3");
+    let kept_s: i64 = redis.cli(&["TTL", &key(":dead")]).parse().unwrap();
+    assert!((600_000..=7 * 86_400).contains(&kept_s), "{kept_s}");
     let fields = redis.cli(&["HKEYS", &key(":lane")]);
     assert_eq!(fields.lines().collect::<Vec<_>>(), ["epoch", "owner"], "no tries are kept of what is gone");
 }
@@ -330,6 +332,25 @@ async fn what_nobody_waits_for_any_more_is_not_done_but_what_a_provider_says_is(
     assert_eq!(redis.cli(&["XLEN", &scene.key(":dead")]), "0");
     core.seats(buyer, &[7], "m").await.unwrap();
     core.audit().await;
+}
+
+#[tokio::test]
+async fn no_more_is_taken_at_once_than_so_many_commands_and_so_many_bytes() {
+    let redis = Redis::start().await;
+    for number in 1..=5 {
+        let command = number.to_string().repeat(600);
+        redis.cli(&["XADD", "{e}", "*", "asker", "nobody", "ask", "0", "command.1", &command]);
+    }
+    let script = include_str!("../../../../booking/src/shell/queue/take.lua");
+    let taken = |commands: &str, bytes: &str| {
+        let keys = ["EVAL", script, "3", "{e}", "{e}:lane", "{e}:dead"];
+        let found = redis.cli(&[&keys[..], &["1", "owner", "60", commands, "10000", bytes, "60"]].concat());
+        found.lines().filter(|line| line.len() == 600).count()
+    };
+    assert_eq!(taken("9", "1000000"), 5);
+    assert_eq!(taken("2", "1000000"), 2);
+    assert_eq!(taken("9", "1200"), 2, "the third would begin beyond them");
+    assert_eq!(taken("9", "1"), 1, "one at least, or it would never come");
 }
 
 #[tokio::test]
