@@ -1,5 +1,8 @@
 //! Orders, attempts to pay them, and tickets: the words, and the one place that says which step follows which.
 
+#[cfg(test)]
+mod tests;
+
 use crate::failure::Failure;
 use crate::reservation::{Receipt, ReservedSeat};
 use jiff::Timestamp;

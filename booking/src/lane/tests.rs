@@ -4,7 +4,9 @@ mod access;
 mod best;
 mod exchange;
 mod machine;
+mod purchase;
 mod refund;
+mod tables;
 mod waiting;
 
 use super::access::{Access, Code};
@@ -179,6 +181,14 @@ fn a_senseless_request_is_refused_by_field() {
         Err(Refusal::BadAsk { field, .. }) if field == "best_available.section"
     ));
     assert_eq!(bench.facts, []);
+}
+
+#[test]
+fn no_request_names_more_seats_than_a_plan_has() {
+    let mut bench = Bench::new(&rows(&[4]));
+    let many: Vec<SeatNo> = (0..).take(model::SEATS_MAX + 1).collect();
+    assert!(matches!(bench.seats(buyer(1), &many), Err(Refusal::BadAsk { field, .. }) if field == "seats"));
+    assert!(matches!(bench.seats(buyer(1), &many[1..]), Err(Refusal::BadSeat(_))));
 }
 
 #[test]

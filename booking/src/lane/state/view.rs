@@ -23,6 +23,11 @@ impl Lane {
         &self.terms
     }
 
+    #[cfg(test)]
+    pub(in crate::lane) fn terms_mut(&mut self) -> &mut Terms {
+        &mut self.terms
+    }
+
     /// The plan and currency the event sells under now.
     pub(crate) fn basis(&self) -> &Arc<Basis> {
         &self.basis

@@ -51,6 +51,7 @@ fn nothing_changes_but_at_the_price_that_was_paid() {
     assert_eq!(exchange(&mut bench, order, &[0, 1], &[3, 2]), Err(Refusal::SeatsTaken(vec![2])), "all or nothing");
     assert_eq!(exchange(&mut bench, order, &[0], &[9]), Err(Refusal::BadSeat(vec![9])));
     assert_eq!(exchange(&mut bench, order, &[2], &[3]), bad("give", "names seats of the order, each once"));
+    assert_eq!(exchange(&mut bench, order, &[0, 0], &[3, 4]), bad("give", "names seats of the order, each once"));
     assert_eq!(exchange(&mut bench, order, &[0], &[3, 4]), bad("take", "names as many seats as give, each once"));
     let strangers = Command::Exchange { order, buyer: buyer(2), give: vec![0], take: vec![3] };
     assert_eq!(bench.run(&strangers), Err(Refusal::UnknownOrder));
@@ -65,4 +66,43 @@ fn nothing_changes_but_at_the_price_that_was_paid() {
     bench.now = at(10_000);
     let closed = Refusal::NotOnSale { opens_at: at(0), closed: Closed::Over };
     assert_eq!(exchange(&mut bench, order, &[0], &[3]), Err(closed));
+}
+
+#[test]
+fn each_seat_goes_at_its_own_price_and_a_discounted_one_within_its_tier() {
+    // Tiers 0 and 1, of two prices and then of one.
+    let plan = plan(&[(false, vec![vec![(0, false); 3], vec![(1, false); 3]])]);
+    for (prices, code, taken) in [
+        (HashMap::from([(0, 50), (1, 30)]), None, Ok((4, 2))),
+        (HashMap::from([(0, 50), (1, 50)]), None, Ok((2, 4))),
+        (HashMap::from([(0, 50), (1, 50)]), Some(CODE), Ok((4, 2))),
+    ] {
+        let lane = Lane::new(house(&plan), Terms { prices: prices.clone(), ..terms() });
+        let mut bench = Bench { lane, ..Bench::new(&plan) };
+        let (ask, code) = (Ask::Seats(vec![0, 3]), code.map(str::to_owned));
+        let request = Digest([0; 32]);
+        bench.run(&Command::Reserve { buyer: buyer(1), ask, code, key: "k".into(), request }).unwrap();
+        let (order, payment) = settled(&mut bench, "k", Report::Authorized);
+        bench.run(&Command::Settle { order, payment, report: Report::Captured }).unwrap();
+        // Named the other way round: who gives seat 3 first.
+        let done = exchange(&mut bench, order, &[3, 0], &[2, 4]).map(|_| {
+            let seats = &bench.lane.order(order).unwrap().hold.seats;
+            (seats[1], seats[0])
+        });
+        assert_eq!(done, taken, "{prices:?}");
+    }
+}
+
+#[test]
+fn a_discounted_seat_goes_for_none_of_another_tier() {
+    let plan = plan(&[(false, vec![vec![(0, false); 3], vec![(1, false); 3]])]);
+    let lane = Lane::new(house(&plan), Terms { prices: HashMap::from([(0, 50), (1, 50)]), ..terms() });
+    let mut bench = Bench { lane, ..Bench::new(&plan) };
+    let (code, request) = (Some(CODE.to_owned()), Digest([0; 32]));
+    let ask = Ask::Seats(vec![0]);
+    bench.run(&Command::Reserve { buyer: buyer(1), ask, code, key: "k".into(), request }).unwrap();
+    let (order, payment) = settled(&mut bench, "k", Report::Authorized);
+    bench.run(&Command::Settle { order, payment, report: Report::Captured }).unwrap();
+    assert_eq!(exchange(&mut bench, order, &[0], &[3]), Err(Refusal::OtherPrice));
+    assert_eq!(exchange(&mut bench, order, &[0], &[1]), Ok(Done::Noted));
 }
