@@ -1,35 +1,18 @@
 // A person's way through the site in a real browser: search, facet, concert, seats by pointer and by key, sign in, countdown,
 // a declined card, another attempt, tickets. Every page must be silent: no console error, no refused content.
 //
-// FRONTROW_URL names the site, JOURNEY a word to search for and the facet to tick; CHROMIUM the browser. Exits 1 with what failed.
+// SCENE has a word to search for, the facet to tick and the title to open. Exits 1 with what failed.
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
+import { contextOf, launch, scene, shots, site } from './person.mjs';
 
-const site = process.env.FRONTROW_URL ?? 'http://127.0.0.1:8080';
-const { words, genre, title } = JSON.parse(
-  process.env.JOURNEY ?? '{"words":"Mahler","genre":"Symphony","title":"Mahler"}',
-);
-const shots = process.env.SHOTS;
-const WAIT_MS = 30_000;
+const { words, genre, title } = { words: 'Mahler', genre: 'Symphony', title: 'Mahler', ...scene };
 let heard = [];
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
+const browser = await launch();
 
 /** A page that remembers everything it complained about. */
 async function visitor(options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  context.setDefaultTimeout(WAIT_MS);
+  const context = await contextOf(browser, { viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   const complaints = [];
   heard = complaints;

@@ -1,29 +1,11 @@
 // A fan in a presale in a real browser: turned away without the code, let in with it; the bill with its fee, before paying and after;
 // then another seat for the one that was bought.
 //
-// FRONTROW_URL names the site; SCENE the concert's page, the fan's session and the code. Exits 1 with what failed.
+// SCENE has the concert's page, the fan's session and the code.
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
+import { scene, site, walk } from './person.mjs';
 
-const site = process.env.FRONTROW_URL ?? 'http://127.0.0.1:8080';
-const { concert, token, code } = JSON.parse(process.env.SCENE ?? '{}');
-const shots = process.env.SHOTS;
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
-});
-const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-context.setDefaultTimeout(30_000);
-await context.addCookies([
-  { name: 'session', value: token, url: site },
-  { name: 'signed_in', value: '1', url: site },
-]);
-const page = await context.newPage();
-
-async function shot(name) {
-  if (shots) await page.screenshot({ path: `${shots}/terms-${name}.png`, fullPage: true });
-}
+const { concert, token, code } = scene;
 
 const words = (text) => (text ?? '').replace(/\s+/g, ' ').trim();
 /** Each line of a bill: what it is for, and how much. */
@@ -34,7 +16,7 @@ const lines = (bill) =>
       all.map((line) => [...line.children].map((part) => part.textContent?.replace(/\s+/g, ' ').trim())),
     );
 
-try {
+await walk('terms', { token, viewport: { width: 1280, height: 900 } }, async ({ page, shot }) => {
   await page.goto(site + concert);
   await page.getByText('Prices are for one ticket, with all fees and taxes.').waitFor();
   await page.getByText('This is a presale').waitFor();
@@ -72,11 +54,4 @@ try {
   await page.locator('.ticket .seat', { hasNotText: before }).waitFor();
   assert.equal(await seat.count(), 1);
   await shot('changed');
-  process.stdout.write('the fan has another seat\n');
-} catch (error) {
-  if (shots) await page.screenshot({ path: `${shots}/terms-failed.png`, fullPage: true });
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : error}\n`);
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-}
+});

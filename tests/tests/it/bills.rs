@@ -199,7 +199,7 @@ async fn a_fan_with_a_code_sees_the_bill_and_changes_a_seat_in_a_browser() {
     .await;
     let concert = format!("/events/{}", evening.listing.event);
     let scene = json!({"concert": concert, "token": evening.buyer.token(), "code": "FRIEND"});
-    walk("e2e/terms.mjs", &evening.server.base, ("SCENE", &scene.to_string())).await;
+    walk("e2e/terms.mjs", &evening.server.base, &scene).await;
     assert_eq!(evening.database.number("select count(*) from ticket where state = 'valid' and seat_no <> 0").await, 1);
     assert_eq!(evening.database.number("select uses::bigint from sale_code").await, 1);
     audit(&evening.database.pool().await, evening.listing.event).await.unwrap();

@@ -1,6 +1,7 @@
 //! A person's way through the site in headless Chromium: from the search to tickets at hand, by pointer and by keyboard, a declined
 //! card on the way. The steps are `api/web/e2e/journey.mjs`; this gives them a site with concerts to find.
 
+use serde_json::{Value, json};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 use tests::catalog::Listing;
@@ -39,11 +40,12 @@ async fn install_driver() {
     assert!(ended(&mut install).await.success(), "npm ci: {}", install.output());
 }
 
-/// Walks a script of the pages' own through a site, its scene in the environment.
-pub(crate) async fn walk(script: &str, site: &str, (name, scene): (&str, &str)) {
+/// Walks a script of the pages' own through a site where a scene was prepared.
+pub(crate) async fn walk(script: &str, site: &str, scene: &Value) {
     install_driver().await;
     let mut node = Command::new("node");
-    node.arg(script).current_dir(repository().join("api/web")).env("FRONTROW_URL", site).env(name, scene);
+    let scene = scene.to_string();
+    node.arg(script).current_dir(repository().join("api/web")).env("FRONTROW_URL", site).env("SCENE", scene);
     let mut walk = Process::spawn(&mut node);
     assert!(ended(&mut walk).await.success(), "{}", walk.output());
 }
@@ -63,8 +65,8 @@ async fn a_person_finds_a_concert_and_leaves_with_tickets() {
         (answer.json["total"] == 2).then_some(())
     })
     .await;
-    let journey = r#"{"words": "mahler", "genre": "Symphony", "title": "Mahler Symphony No. 2"}"#;
-    walk("e2e/journey.mjs", &server.base, ("JOURNEY", journey)).await;
+    let scene = json!({ "words": "mahler", "genre": "Symphony", "title": "Mahler Symphony No. 2" });
+    walk("e2e/journey.mjs", &server.base, &scene).await;
     let sold =
         "select count(*) from ticket join claim using (event_id, seat_no) where ticket.state = 'valid' and kind = 1";
     assert_eq!(database.number(sold).await, 2);

@@ -194,7 +194,7 @@ async fn a_fan_joins_the_line_on_the_page_and_is_led_to_pay() {
     .await;
     let (fan, organizer) = (fan.token().unwrap(), concert.organizer.token().unwrap());
     let scene = json!({"event": concert.listing.event, "fan": fan, "organizer": organizer, "order": concert.order});
-    crate::browser::walk("e2e/line.mjs", &concert.server.base, ("SCENE", &scene.to_string())).await;
+    crate::browser::walk("e2e/line.mjs", &concert.server.base, &scene).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

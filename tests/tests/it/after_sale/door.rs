@@ -81,7 +81,7 @@ async fn a_clerk_lets_people_in_with_a_network_and_without() {
     let codes: Vec<Value> = tickets(&evening.buyer).await.iter().map(|ticket| ticket["code"].clone()).collect();
     let token = evening.organizer.token().unwrap();
     let scene = json!({"door": door, "token": token, "codes": codes});
-    walk("e2e/door.mjs", &evening.server.base, ("SCENE", &scene.to_string())).await;
+    walk("e2e/door.mjs", &evening.server.base, &scene).await;
     assert_eq!(evening.database.number("select count(*) from ticket where state = 'used'").await, 4);
     let told = "select count(*) from ticket where admission is not null";
     assert_eq!(evening.database.number(told).await, 3, "one was another door's");
