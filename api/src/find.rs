@@ -66,8 +66,14 @@ pub fn router() -> OpenApiRouter<App> {
         (status = 503, body = ProblemBody)))]
 async fn search(State(app): State<App>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
     let query = query.unwrap_or_default();
-    let request = Request::parse(&query)?;
     let key = format!("search {query}");
+    // An answer that is kept is of a query that was read before.
+    if let Some(view) = app.replica.current().filter(|_| min_lsn(&query).is_none())
+        && let Some(answer) = app.answers.kept(&key, &view).await
+    {
+        return Ok(answer.respond(&headers, CACHE));
+    }
+    let request = Request::parse(&query)?;
     let answer = if let Some(view) = view(&app, min_lsn(&query)).await? {
         let of = Arc::clone(&view);
         app.answers.get(key, of, move || Ok(Some(written(&view.search(&request, Timestamp::now())?, "")?))).await?

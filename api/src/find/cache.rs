@@ -58,6 +58,11 @@ impl Default for Answers {
 }
 
 impl Answers {
+    /// The answer under `key` from this view, when it is kept.
+    pub(super) async fn kept(&self, key: &str, view: &View) -> Option<Arc<SharedBody>> {
+        self.kept.get(&(key.to_owned(), view.version())).await
+    }
+
     /// The answer under `key` from this view, computed unless it is kept; none when `work` finds none, which is not kept.
     ///
     /// # Errors

@@ -25,7 +25,9 @@ pub(crate) async fn run() -> anyhow::Result<()> {
 }
 
 async fn per_s(base: &str) -> anyhow::Result<f64> {
-    let request: load::Requests = Arc::new(|_| Some(load::get(QUERY)));
+    // As browsers ask.
+    let get = format!("GET {QUERY} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip, br\r\n\r\n").into_bytes();
+    let request: load::Requests = Arc::new(move |_| Some(get.clone()));
     let address = super::address(base);
     load::run(address, CONNECTIONS, Duration::from_secs(1), Arc::clone(&request)).await?;
     let outcome = load::run(address, CONNECTIONS, SPAN, request).await?;
