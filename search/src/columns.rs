@@ -5,6 +5,7 @@
 //! the first hits by date are the first bits of a set of ranks.
 
 mod remembered;
+mod standing;
 
 use crate::bits::Bits;
 use crate::document::Kind;
@@ -16,12 +17,12 @@ use crate::synonyms::Synonyms;
 use crate::vectors::Vector;
 use parking_lot::{Mutex, RwLock};
 use remembered::Remembered;
+pub(crate) use standing::{Basis, Near, Sought, Standing, UNITS};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, OnceLock};
 use tantivy::columnar::{Column, StrColumn};
 use tantivy::fieldnorm::FieldNormReader;
-use tantivy::schema::Field;
 use tantivy::{DocId, SegmentReader};
 use uuid::Uuid;
 
@@ -32,7 +33,7 @@ pub(crate) const NO_PRICE: i64 = -1;
 /// Sets of ranks remembered per segment.
 const SETS_MAX: usize = 512;
 /// Bytes per event of a segment for where words stand in it.
-const STANDING_BYTES_PER_EVENT: usize = 64;
+const STANDING_BYTES_PER_EVENT: usize = 96;
 
 /// The arrays; all but the multi-valued ones have one item per event.
 #[derive(Debug)]
@@ -71,6 +72,8 @@ pub(crate) struct Columns {
     /// The first eight bytes of the folded title, so that most comparisons of titles compare numbers.
     pub(crate) name_key: Vec<u64>,
     pub(crate) name_hash: Vec<u32>,
+    /// The ranks in order of the hash.
+    by_name_hash: Vec<u32>,
     titles: Texts,
     /// The synonyms among the segment's documents.
     pub(crate) synonyms: Synonyms,
@@ -81,7 +84,9 @@ pub(crate) struct Columns {
     /// How many words each event has, as field norms are numbered.
     pub(crate) length_id: Vec<u8>,
     /// Where words, and words that follow each other, stand.
-    pub(crate) standings: Remembered<Vec<Slot>, Standing>,
+    pub(crate) standings: Remembered<Sought, Standing>,
+    /// Words of the text a few typing errors away from one.
+    pub(crate) near: Remembered<Slot, Vec<Near>>,
     /// What each event's score is made with, on a day.
     pub(crate) scoring: Mutex<Option<(i32, Arc<Vec<Scoring>>)>>,
     /// What the events mean, once it was worked out.
@@ -101,21 +106,6 @@ pub(crate) struct Scoring {
     pub(crate) boost: u8,
 }
 
-/// Where a word stands in a segment, or one of several.
-#[derive(Debug, Default)]
-pub(crate) struct Standing {
-    /// The ranks of the events that have it, in order.
-    pub(crate) ranks: Vec<u32>,
-    /// How often it stands in each, by weight. Words that follow each other are not counted.
-    pub(crate) frequencies: Vec<f32>,
-}
-
-impl Standing {
-    fn bytes(&self) -> usize {
-        size_of::<Self>() + size_of_val(self.ranks.as_slice()) + size_of_val(self.frequencies.as_slice())
-    }
-}
-
 /// What a remembered set of ranks is about; every number is one of [`Names`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum SetKey {
@@ -127,8 +117,6 @@ pub(crate) enum SetKey {
     Genre(Vec<u32>),
     Artist(Vec<u32>),
     Status(Vec<u8>),
-    /// Events in whose field the term stands, or one that begins so.
-    Term(Field, Slot),
 }
 
 /// Several items per event.
@@ -232,6 +220,7 @@ impl Columns {
             artists: Lists::default(),
             name_key: Vec::with_capacity(events),
             name_hash: Vec::with_capacity(events),
+            by_name_hash: Vec::new(),
             titles: Texts::default(),
             synonyms: Synonyms::default(),
             duration_max_us: 0,
@@ -239,6 +228,7 @@ impl Columns {
             sets: Remembered::new(SETS_MAX, |_| 1),
             length_id: Vec::with_capacity(events),
             standings: Remembered::new(STANDING_BYTES_PER_EVENT * events, Standing::bytes),
+            near: Remembered::new(events, |near| near.len() + 1),
             scoring: Mutex::default(),
             vectors: OnceLock::new(),
         }
@@ -260,6 +250,14 @@ impl Columns {
         self.titles.text.get(start..end).unwrap_or_default()
     }
 
+    /// The ranks of titles with this hash, in order.
+    pub(crate) fn with_name_hash(&self, hash: u32) -> &[u32] {
+        let of = |rank: &u32| self.name_hash.get(*rank as usize).copied().unwrap_or(u32::MAX);
+        let from = self.by_name_hash.partition_point(|rank| of(rank) < hash);
+        let same = self.by_name_hash.get(from..).unwrap_or_default();
+        same.get(..same.partition_point(|rank| of(rank) == hash)).unwrap_or_default()
+    }
+
     /// The set of ranks under a key, remembered.
     pub(crate) fn set(&self, key: SetKey) -> Arc<Bits> {
         if let Some(found) = self.sets.recall(&key) {
@@ -274,7 +272,6 @@ impl Columns {
             SetKey::Status(statuses) => Bits::of(&self.status, |status| statuses.contains(status)),
             SetKey::Genre(numbers) => self.genres.having(numbers),
             SetKey::Artist(numbers) => self.artists.having(numbers),
-            SetKey::Term(..) => Bits::none(self.len()),
         };
         self.sets.remember(key, set)
     }
@@ -429,6 +426,9 @@ impl Source {
             columns.name_key.push(key);
             columns.name_hash.push(hash);
         }
+        columns.by_name_hash = (0..u32::try_from(order.len()).unwrap_or(NONE)).collect();
+        let hashes = &columns.name_hash;
+        columns.by_name_hash.sort_by_key(|rank| hashes.get(*rank as usize));
         Ok(())
     }
 }

@@ -37,7 +37,7 @@ use std::time::Instant;
 use tantivy::index::SegmentId;
 use tantivy::schema::{IndexRecordOption, TantivyDocument, Value as _};
 use tantivy::store::StoreReader;
-use tantivy::{DocId, DocSet as _, Index, ReloadPolicy, SegmentReader, TERMINATED, Term};
+use tantivy::{BitSet, DocId, DocSet as _, Index, ReloadPolicy, SegmentReader, TERMINATED, Term};
 
 /// Blocks of stored documents a view keeps unpacked per segment: about 16 kB each.
 const STORE_BLOCKS_CACHED: usize = 64;
@@ -165,12 +165,14 @@ impl View {
         let total = matches.iter().map(|found| found.hits.count() as u64).sum();
         let facets = facet::Counter { view: self, names: &names, plan: &plan, cells: &cells }.count(request, &matches);
         let day = request.cursor.as_ref().map_or_else(|| day_of(now), |cursor| cursor.day);
+        // Meaning needs all hits in order, and looks only where there are few.
+        let page = order::page(request);
         let mut scores = match request.sort() {
-            Sort::Relevance => words.score(self, &matches, day),
+            Sort::Relevance => words.score(self, &matches, day, meaning.is_none().then_some(page)),
             _ => Vec::new(),
         };
         if let Some(meaning) = &meaning {
-            meaning.fuse(self, &matches, &mut scores);
+            meaning.fuse(self, &mut scores);
         }
         let meaning = meaning.as_ref();
         let mode = if meaning.is_some() { Mode::Hybrid } else { Mode::Lexical };
@@ -277,10 +279,15 @@ impl std::fmt::Debug for View {
 impl Segment {
     fn of(reader: SegmentReader, columns: Arc<Columns>) -> Result<Self, SearchError> {
         let mut alive = Bits::all(columns.len());
-        if reader.has_deletes() {
-            for (rank, doc) in columns.doc.iter().enumerate() {
-                if reader.is_deleted(*doc) {
-                    alive.remove(rank);
+        if let Some(living) = reader.alive_bitset() {
+            // As a set that is read 64 documents at a time: few of many are deleted.
+            let mut docs = BitSet::with_max_value_and_full(reader.max_doc());
+            docs.intersect_update(living.bitset());
+            for bucket in 0..reader.max_doc().div_ceil(64) {
+                let living = docs.tinyset(bucket);
+                if living.len() < 64 {
+                    let gone = (0..64).filter(|n| !living.contains(*n)).map(|n| bucket * 64 + n);
+                    gone.filter_map(|doc| columns.rank_of(doc)).for_each(|rank| alive.remove(rank));
                 }
             }
         }

@@ -147,7 +147,7 @@ impl Clause {
     pub(crate) fn places<'a>(
         &'a self,
         terms: &'a [(Range<usize>, String)],
-        others: &'a [(String, f32)],
+        others: &'a [(String, u32)],
     ) -> impl Iterator<Item = Range<usize>> + 'a {
         let is = |slot: &Slot, term: &String| {
             *term == slot.term

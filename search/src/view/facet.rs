@@ -8,9 +8,10 @@ use crate::answer::FacetCount;
 use crate::bits::Bits;
 use crate::columns::SetKey;
 use crate::document::Status;
-use crate::names::{Names, Table};
+use crate::names::Names;
 use crate::overlay::Cells;
 use crate::request::{Availability, Facet, OnSale, Request};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
@@ -116,34 +117,39 @@ impl Counter<'_> {
     }
 
     fn by_value(&self, facet: Facet, counts: &[u32]) -> Vec<FacetCount> {
-        let mut by_value: HashMap<(String, Option<Uuid>), u64> = HashMap::new();
+        let mut by_value: HashMap<(&str, Option<Uuid>), u64> = HashMap::new();
         for (number, count) in (0..).zip(counts).filter(|(_, count)| **count > 0) {
             if let Some(value) = self.value(facet, number) {
                 // A venue that was changed has one number for each of its versions.
                 *by_value.entry(value).or_default() += u64::from(*count);
             }
         }
-        let counted = |((value, id), count)| FacetCount { id, ..FacetCount::of(value, count) };
-        let mut given: Vec<FacetCount> = by_value.into_iter().map(counted).collect();
-        given.sort_by(|a, b| (b.count, &a.value, a.id).cmp(&(a.count, &b.value, b.id)));
-        given
+        let mut by_count: Vec<_> =
+            by_value.into_iter().map(|((value, id), count)| (Reverse(count), value, id)).collect();
+        if by_count.len() > VALUES_MAX {
+            by_count.select_nth_unstable(VALUES_MAX);
+            by_count.truncate(VALUES_MAX);
+        }
+        by_count.sort_unstable();
+        let given =
+            |(Reverse(count), value, id): (_, &str, _)| FacetCount { id, ..FacetCount::of(value.to_owned(), count) };
+        by_count.into_iter().map(given).collect()
     }
 
-    fn value(&self, facet: Facet, number: u32) -> Option<(String, Option<Uuid>)> {
+    fn value(&self, facet: Facet, number: u32) -> Option<(&str, Option<Uuid>)> {
         let names = self.names;
-        let text = |table: &Table<String>| table.text(number).map(|text| (text.to_owned(), None));
         let place = number as usize;
         match facet {
-            Facet::Genre => text(&names.genres),
-            Facet::City => text(&names.cities),
-            Facet::Region => text(&names.regions),
-            Facet::Country => text(&names.countries),
-            Facet::Currency => text(&names.currencies),
-            Facet::Venue => names.venues.get(number).map(|v| (v.item.row.name.clone(), Some(v.item.row.venue_id.0))),
-            Facet::Artist => names.artists.get(number).map(|a| (a.item.name.clone(), Some(a.item.artist_id.0))),
-            Facet::Status => STATUSES.get(place).map(|status| (status.as_str().to_owned(), None)),
-            Facet::Availability => Availability::ALL.get(place).map(|state| (state.as_str().to_owned(), None)),
-            Facet::OnSale => OnSale::ALL.get(place).map(|state| (state.as_str().to_owned(), None)),
+            Facet::Genre => names.genres.text(number).map(|text| (text, None)),
+            Facet::City => names.cities.text(number).map(|text| (text, None)),
+            Facet::Region => names.regions.text(number).map(|text| (text, None)),
+            Facet::Country => names.countries.text(number).map(|text| (text, None)),
+            Facet::Currency => names.currencies.text(number).map(|text| (text, None)),
+            Facet::Venue => names.venues.get(number).map(|v| (v.item.row.name.as_str(), Some(v.item.row.venue_id.0))),
+            Facet::Artist => names.artists.get(number).map(|a| (a.item.name.as_str(), Some(a.item.artist_id.0))),
+            Facet::Status => STATUSES.get(place).map(|status| (status.as_str(), None)),
+            Facet::Availability => Availability::ALL.get(place).map(|state| (state.as_str(), None)),
+            Facet::OnSale => OnSale::ALL.get(place).map(|state| (state.as_str(), None)),
             Facet::Price | Facet::Date => None,
         }
     }

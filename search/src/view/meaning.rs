@@ -10,7 +10,7 @@
 //! made is found by words.
 
 use super::filter::{Matches, Plan};
-use super::words::{Relevance, Words};
+use super::words::{Relevance, Scored, Words};
 use super::{SearchError, Segment, View};
 use crate::bits::Bits;
 use crate::document::Works;
@@ -21,7 +21,7 @@ use crate::vectors::{DIMENSIONS, Embedder, Vector, Wide, least_product};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use tantivy::schema::{TantivyDocument, Value as _};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -118,29 +118,20 @@ impl Meaning {
 
     /// Turns the relevances of the hits, which are by words, into those by places in both orders. What is pinned stays so only where the
     /// words are.
-    pub(super) fn fuse(&self, view: &View, matches: &[Matches], relevances: &mut [Vec<Relevance>]) {
-        let mut shares: Vec<Vec<f32>> = relevances.iter().map(|list| vec![0.0; list.len()]).collect();
-        let mut give = |segment: usize, nth: usize, place: usize| {
-            if let Some(sum) = shares.get_mut(segment).and_then(|shares| shares.get_mut(nth)) {
-                *sum += share(place);
-            }
-        };
-        let mut by_words: Vec<(Reverse<Relevance>, Uuid, usize, usize)> = Vec::new();
-        let each = view.segments.iter().zip(matches).zip(relevances.iter_mut()).enumerate();
-        for (number, ((segment, found), relevances)) in each {
-            let mut relevances = relevances.iter_mut().enumerate();
-            found.hits.for_each(|rank| {
-                let Some(((nth, relevance), id)) = relevances.next().zip(segment.columns.id.get(rank)) else { return };
-                if self.is_worded(number, rank) {
-                    by_words.push((Reverse(*relevance), *id, number, nth));
-                } else {
+    pub(super) fn fuse(&self, view: &View, scores: &mut [Vec<Scored>]) {
+        let mut shares: HashMap<(usize, usize), f32> = HashMap::new();
+        let mut give = |at: (usize, usize), place: usize| *shares.entry(at).or_default() += share(place);
+        for (place, near) in self.nearest.iter().enumerate() {
+            give((near.segment, near.rank), place);
+        }
+        let mut by_words: Vec<(Reverse<Relevance>, Uuid, (usize, usize))> = Vec::new();
+        for (number, (segment, scores)) in view.segments.iter().zip(scores.iter_mut()).enumerate() {
+            for Scored { rank, relevance } in scores {
+                let rank = *rank as usize;
+                if !self.is_worded(number, rank) {
                     *relevance = Relevance::default();
-                }
-            });
-            let ranks = found.hits.ranks();
-            for (place, near) in self.nearest.iter().enumerate().filter(|(_, near)| near.segment == number) {
-                if let Some(nth) = found.hits.rank(&ranks, near.rank) {
-                    give(number, nth, place);
+                } else if let Some(id) = segment.columns.id.get(rank) {
+                    by_words.push((Reverse(*relevance), *id, (number, rank)));
                 }
             }
         }
@@ -149,11 +140,14 @@ impl Meaning {
             by_words.truncate(PLACES_MAX);
         }
         by_words.sort_unstable();
-        for (place, (.., segment, nth)) in by_words.iter().enumerate() {
-            give(*segment, *nth, place);
+        for (place, (.., at)) in by_words.iter().enumerate() {
+            give(*at, place);
         }
-        for (relevance, share) in relevances.iter_mut().flatten().zip(shares.iter().flatten()) {
-            *relevance = if *share > 0.0 { relevance.placed(*share) } else { relevance.unplaced() };
+        for (number, scores) in scores.iter_mut().enumerate() {
+            for Scored { rank, relevance } in scores {
+                let share = shares.get(&(number, *rank as usize));
+                *relevance = share.map_or(relevance.unplaced(), |share| relevance.placed(*share));
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! are the whole list. By date the first hits are the first bits; every other order keeps the best few while looking at all.
 
 use super::filter::{Matches, Plan};
-use super::words::Relevance;
+use super::words::{Page, Relevance, Scored};
 use super::{Place, Segment, View};
 use crate::fold;
 use crate::overlay::Cells;
@@ -20,8 +20,8 @@ pub(super) struct Ranking<'a> {
     pub(super) mode: Mode,
     /// The day the search began; cursors keep it.
     pub(super) day: i32,
-    /// Per segment the relevance of each hit, when sorted by it.
-    pub(super) scores: &'a [Vec<Relevance>],
+    /// Per segment the hits to choose from with their relevance, when sorted by it.
+    pub(super) scores: &'a [Vec<Scored>],
     pub(super) plan: &'a Plan,
     pub(super) cells: &'a Cells,
 }
@@ -62,10 +62,15 @@ impl Ord for Ranked {
     }
 }
 
+/// What a request wants of its hits: one more than a page says that there is another.
+pub(super) fn page(request: &Request) -> Page<'_> {
+    Page { wanted: request.limit + 1, after: request.cursor.as_ref() }
+}
+
 impl Ranking<'_> {
     /// The page and the cursor of the next one.
     pub(super) fn page(&self, matches: &[Matches]) -> (Vec<Ranked>, Option<Cursor>) {
-        let wanted = self.request.limit + 1;
+        let wanted = page(self.request).wanted;
         let mut page = match self.request.sort() {
             Sort::Date => self.first_by_date(matches, wanted),
             _ => self.best(matches, wanted),
@@ -98,33 +103,45 @@ impl Ranking<'_> {
     }
 
     fn best(&self, matches: &[Matches], wanted: usize) -> Vec<Ranked> {
-        let by_name = self.request.sort() == Sort::Name;
         let mut best: BinaryHeap<Ranked> = BinaryHeap::with_capacity(wanted + 1);
         for (number, (segment, found)) in self.view.segments.iter().zip(matches).enumerate() {
-            let scores = self.scores.get(number).map_or(&[][..], Vec::as_slice);
-            let mut nth = 0;
-            found.hits.for_each(|rank| {
-                let score = scores.get(nth).copied();
-                nth += 1;
-                let key = self.key(segment, rank, score);
-                let full = best.len() == wanted;
-                if full && best.peek().is_some_and(|worst| key > worst.key) {
-                    return;
+            if let Some(scores) = self.scores.get(number) {
+                for Scored { rank, relevance } in scores {
+                    self.offer(&mut best, wanted, (number, *rank as usize), relevance.key(), Some(*relevance));
                 }
-                let Some(mut ranked) = self.ranked(number, rank, key, score) else { return };
-                if by_name {
-                    ranked.text = fold::name(segment.columns.title(rank));
-                }
-                if self.request.cursor.as_ref().is_some_and(|c| ranked.order() <= (c.key, c.text.as_str(), c.id)) {
-                    return;
-                }
-                best.push(ranked);
-                if full {
-                    best.pop();
-                }
-            });
+                continue;
+            }
+            found.hits.for_each(|rank| self.offer(&mut best, wanted, (number, rank), self.key(segment, rank), None));
         }
         best.into_sorted_vec()
+    }
+
+    /// Takes a hit among the best when it is.
+    fn offer(
+        &self,
+        best: &mut BinaryHeap<Ranked>,
+        wanted: usize,
+        (number, rank): (usize, usize),
+        key: i64,
+        score: Option<Relevance>,
+    ) {
+        let full = best.len() == wanted;
+        if full && best.peek().is_some_and(|worst| key > worst.key) {
+            return;
+        }
+        let Some(mut ranked) = self.ranked(number, rank, key, score) else { return };
+        if self.request.sort() == Sort::Name
+            && let Some(segment) = self.view.segments.get(number)
+        {
+            ranked.text = fold::name(segment.columns.title(rank));
+        }
+        if self.request.cursor.as_ref().is_some_and(|c| ranked.order() <= (c.key, c.text.as_str(), c.id)) {
+            return;
+        }
+        best.push(ranked);
+        if full {
+            best.pop();
+        }
     }
 
     fn ranked(&self, segment: usize, rank: usize, key: i64, score: Option<Relevance>) -> Option<Ranked> {
@@ -132,18 +149,18 @@ impl Ranking<'_> {
         Some(Ranked { key, text: String::new(), id, place: Place { segment, rank }, score })
     }
 
-    fn key(&self, segment: &Segment, rank: usize, score: Option<Relevance>) -> i64 {
+    fn key(&self, segment: &Segment, rank: usize) -> i64 {
         let columns = &segment.columns;
         let at = |column: &[i64]| column.get(rank).copied().unwrap_or(i64::MAX);
         match self.request.sort() {
-            Sort::Date => at(&columns.starts_at),
+            // Hits by relevance come with their keys.
+            Sort::Date | Sort::Relevance => at(&columns.starts_at),
             Sort::DateDescending => -at(&columns.starts_at),
             Sort::OnSale => at(&columns.opens_at),
             Sort::Popularity => -columns.popularity.get(rank).copied().map_or(0, i64::from),
             Sort::Availability => -i64::from(segment.live(rank, self.cells).seats_left),
             Sort::Price => segment.live(rank, self.cells).price_min.unwrap_or(i64::MAX),
             Sort::PriceDescending => segment.live(rank, self.cells).price_min.map_or(i64::MAX, |price| -price),
-            Sort::Relevance => score.map_or(0, Relevance::key),
             Sort::Distance => {
                 let venue = columns.venue.get(rank).and_then(|venue| self.plan.distances.get(*venue as usize));
                 venue.map_or(i64::MAX, |km| km.max(0.0).to_bits().cast_signed())

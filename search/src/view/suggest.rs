@@ -5,7 +5,7 @@
 
 mod popularity;
 
-use super::words::near;
+use super::words::{Typos, near};
 use super::{Place, SearchError, Segment, View, highlight};
 use crate::answer::{Suggestion, Suggestions};
 use crate::bits::Bits;
@@ -29,8 +29,8 @@ const SORTED_MAX: usize = 1_024;
 /// A word that was typed.
 struct Typed {
     clause: Clause,
-    /// What it is taken for instead, with weights, when it stands nowhere.
-    meant: Vec<(String, f32)>,
+    /// What it is taken for instead when it stands nowhere.
+    meant: Typos,
 }
 
 /// What suggestions are made from.
@@ -181,7 +181,7 @@ impl Finder<'_> {
             let Some(slot) = word.clause.slots.first() else { continue };
             let mut standing = false;
             for segment in &self.view.segments {
-                standing |= segment.events_with(fields().text, slot)?.count_with(&segment.alive) > 0;
+                standing |= segment.standing(fields().text, slot)?.count_up_to(1, &segment.alive) > 0;
             }
             if !standing {
                 word.meant = near(self.view, slot)?;
@@ -198,18 +198,16 @@ impl Typed {
         let field = fields().title_words;
         if self.meant.is_empty() {
             for slot in &self.clause.slots {
-                events.and(&*segment.events_with(field, slot)?);
+                segment.standing(field, slot)?.keep(events);
             }
             return Ok(());
         }
         let index = segment.reader.inverted_index(field)?;
-        let mut either = Bits::none(events.len());
-        for (word, _) in &self.meant {
-            if let Some(info) = index.terms().get(word)? {
-                segment.add_events(&index, &info, &mut either)?;
-            }
+        let mut terms = Vec::with_capacity(self.meant.len());
+        for (word, weight) in &self.meant {
+            terms.extend(index.terms().get(word)?.map(|info| (info, *weight)));
         }
-        events.and(&either);
+        segment.read(&index, &terms)?.keep(events);
         Ok(())
     }
 }

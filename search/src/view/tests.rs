@@ -1,5 +1,6 @@
 //! A view against a naive evaluator over the same documents: hits, order, totals and facets of generated searches.
 
+mod first;
 mod meaning;
 mod queries;
 mod world;

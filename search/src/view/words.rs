@@ -16,12 +16,12 @@ use crate::fold;
 use crate::request::{Clause, Text, apart};
 use crate::synonyms::TERM_WORDS_MAX;
 use found::Found;
-pub(super) use score::Relevance;
+pub(super) use score::{Page, Relevance, Scored};
 use std::ops::Range;
 use std::sync::Arc;
 #[cfg(test)]
 pub(super) use typo::distance;
-pub(super) use typo::near;
+pub(super) use typo::{Typos, near};
 
 /// A search's words with where they stand.
 pub(super) struct Words {
@@ -66,7 +66,7 @@ impl Words {
     /// Takes away the events of a segment in which something stands that must not.
     pub(super) fn rule_out(&self, segment: usize, events: &mut Bits) {
         for standing in self.unwanted.iter().filter_map(|found| found.meant.get(segment)) {
-            standing.ranks.iter().for_each(|rank| events.remove(*rank as usize));
+            standing.take_from(events);
         }
     }
 
@@ -109,39 +109,7 @@ impl Group {
 
 /// Keeps the events in which every clause stands.
 fn keep(clauses: &[Found], segment: usize, events: &mut Bits, standings: impl Fn(&Found) -> &Vec<Arc<Standing>>) {
-    let lists: Vec<&[u32]> =
-        clauses.iter().filter_map(|found| standings(found).get(segment)).map(|standing| &*standing.ranks).collect();
-    match lists.as_slice() {
-        [] => {}
-        [only] => events.and_list(only),
-        _ => events.and_list(&all_of(lists)),
-    }
-}
-
-/// What is in every one of some ordered lists.
-fn all_of(mut lists: Vec<&[u32]>) -> Vec<u32> {
-    lists.sort_by_key(|list| list.len());
-    let mut lists = lists.into_iter();
-    let mut found = lists.next().unwrap_or_default().to_vec();
-    for list in lists {
-        let mut rest = list;
-        found.retain(|number| {
-            rest = leap(rest, *number);
-            rest.first() == Some(number)
-        });
-    }
-    found
-}
-
-/// The rest of an ordered list from the first number that is not below `to`: steps that double, so that near is quickly reached.
-fn leap(list: &[u32], to: u32) -> &[u32] {
-    let mut step = 1;
-    while list.get(step).is_some_and(|number| *number < to) {
-        step *= 2;
-    }
-    let (from, until) = (step / 2, (step + 1).min(list.len()));
-    let window = list.get(from..until).unwrap_or_default();
-    list.get(from + window.partition_point(|number| *number < to)..).unwrap_or_default()
+    clauses.iter().filter_map(|found| standings(found).get(segment)).for_each(|standing| standing.keep(events));
 }
 
 impl View {
@@ -158,21 +126,5 @@ impl View {
                 segments.iter().flat_map(|segment| segment.columns.synonyms.of(&term, &segment.reader)).collect();
             (!meanings.is_empty()).then_some((length, meanings))
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::BTreeSet;
-
-    proptest! {
-        #[test]
-        fn what_is_in_all_lists_is_found(sets in proptest::collection::vec(proptest::collection::btree_set(0_u32..300, 0..150), 1..4)) {
-            let lists: Vec<Vec<u32>> = sets.iter().map(|set| set.iter().copied().collect()).collect();
-            let expected = sets.iter().skip(1).fold(sets[0].clone(), |all: BTreeSet<u32>, set| &all & set);
-            prop_assert_eq!(all_of(lists.iter().map(Vec::as_slice).collect()), expected.into_iter().collect::<Vec<_>>());
-        }
     }
 }

@@ -3,7 +3,7 @@
 use super::phrase;
 use super::typo::{self, Typos};
 use crate::bits::Bits;
-use crate::columns::{SetKey, Standing};
+use crate::columns::{Sought, Standing, UNITS};
 use crate::request::{Clause, Slot};
 use crate::schema::fields;
 use crate::view::{SearchError, Segment, View};
@@ -20,15 +20,15 @@ const REMEMBERED_TERMS_MIN: usize = 16;
 pub(super) const REMEMBERED_EVENTS_MIN: usize = 256;
 /// Up to so many are put in order by sorting.
 const SORTED_MAX: usize = 1_024;
-/// How much a word counts that only begins as the one typed.
-const PREFIX_WEIGHT: f32 = 0.5;
+/// How much a word counts that only begins as the one typed, in units.
+const PREFIX_WEIGHT: u32 = UNITS / 2;
 
 /// A clause with where it stands, per segment.
 pub(super) struct Found {
     pub(super) clause: Clause,
     /// Of each of its slots.
     pub(super) slots: Vec<FoundSlot>,
-    /// Indexed words a typing error or two away, with their weight.
+    /// Indexed words a typing error or two away, with their weight in units.
     pub(super) typos: Typos,
     /// Whether it stands nowhere as it was typed.
     unknown: bool,
@@ -47,7 +47,7 @@ pub(super) struct FoundSlot {
 
 impl FoundSlot {
     fn new(standings: Vec<Arc<Standing>>) -> Self {
-        let events = standings.iter().map(|standing| standing.ranks.len()).sum();
+        let events = standings.iter().map(|standing| standing.len()).sum();
         Self { standings, events }
     }
 }
@@ -56,17 +56,17 @@ impl Found {
     pub(super) fn look_up(view: &View, clause: &Clause) -> Result<Self, SearchError> {
         let mut slots = Vec::with_capacity(clause.slots.len());
         for slot in &clause.slots {
-            let standings = view.segments.iter().map(|segment| segment.standing(slot));
+            let standings = view.segments.iter().map(|segment| segment.standing(fields().text, slot));
             slots.push(FoundSlot::new(standings.collect::<Result<_, _>>()?));
         }
         let typed = match slots.as_slice() {
             [only] => only.standings.clone(),
             _ => phrase::events(view, clause, &slots)?,
         };
-        let living = view.segments.iter().zip(&typed).flat_map(|(segment, standing)| {
-            standing.ranks.iter().filter(|rank| segment.alive.contains(**rank as usize))
-        });
-        let events = living.take(TYPO_BELOW_EVENTS).count();
+        let mut events = 0;
+        for (segment, standing) in view.segments.iter().zip(&typed) {
+            events += standing.count_up_to(TYPO_BELOW_EVENTS - events, &segment.alive);
+        }
         let (clause, unknown) = (clause.clone(), events == 0);
         let mut found = Self { clause, slots, typos: Typos::new(), unknown, meant: typed.clone(), typed };
         if events < TYPO_BELOW_EVENTS && found.clause.tolerant {
@@ -82,12 +82,13 @@ impl Found {
             return Ok(());
         }
         let meant = view.segments.iter().map(|segment| {
-            let index = segment.reader.inverted_index(fields().text)?;
-            let mut terms = slot.terms(&index)?;
-            for (typo, weight) in &self.typos {
-                terms.extend(index.terms().get(typo)?.map(|info| (info, *weight)));
-            }
-            Ok(Arc::new(segment.read(&index, &terms)?))
+            segment.remembered(fields().text, Sought::Near(slot.clone(), self.typos.clone()), |index| {
+                let mut terms = slot.terms(index)?;
+                for (typo, weight) in &self.typos {
+                    terms.extend(index.terms().get(typo)?.map(|info| (info, *weight)));
+                }
+                Ok(terms)
+            })
         });
         self.meant = meant.collect::<Result<_, SearchError>>()?;
         self.slots = vec![FoundSlot::new(self.meant.clone())];
@@ -101,115 +102,87 @@ impl Found {
 }
 
 impl Segment {
-    /// Where a term stands, or one that begins so.
-    fn standing(&self, slot: &Slot) -> Result<Arc<Standing>, SearchError> {
-        if let Some(found) = self.columns.standings.recall(std::slice::from_ref(slot)) {
+    /// Where a term stands in a field, or one that begins so.
+    pub(in crate::view) fn standing(&self, field: Field, slot: &Slot) -> Result<Arc<Standing>, SearchError> {
+        self.remembered(field, Sought::Word(field, slot.clone()), |index| slot.terms(index))
+    }
+
+    /// Where any of some terms of a field stands, under what is sought by them.
+    fn remembered(
+        &self,
+        field: Field,
+        sought: Sought,
+        terms: impl FnOnce(&InvertedIndexReader) -> Result<Vec<(TermInfo, u32)>, SearchError>,
+    ) -> Result<Arc<Standing>, SearchError> {
+        if let Some(found) = self.columns.standings.recall(&sought) {
             return Ok(found);
         }
-        let index = self.reader.inverted_index(fields().text)?;
-        let terms = slot.terms(&index)?;
+        let index = self.reader.inverted_index(field)?;
+        let terms = terms(&index)?;
         let standing = self.read(&index, &terms)?;
-        let dear = terms.len() >= REMEMBERED_TERMS_MIN || standing.ranks.len() >= REMEMBERED_EVENTS_MIN;
-        Ok(if dear { self.columns.standings.remember(vec![slot.clone()], standing) } else { Arc::new(standing) })
+        let dear = terms.len() >= REMEMBERED_TERMS_MIN || standing.len() >= REMEMBERED_EVENTS_MIN;
+        Ok(if dear { self.columns.standings.remember(sought, standing) } else { Arc::new(standing) })
     }
 
-    /// Where any of these terms stands, each counted by its weight.
-    fn read(&self, index: &InvertedIndexReader, terms: &[(TermInfo, f32)]) -> Result<Standing, SearchError> {
-        let postings: usize = terms.iter().map(|(info, _)| info.doc_freq as usize).sum();
-        let mut found: Vec<(u32, f32)> = Vec::with_capacity(postings);
-        self.each_posting(index, terms, |rank, count| found.push((rank, count)))?;
-        // Where several terms stand in one event, their counts are added in the order of the terms, either way.
-        if found.len() < SORTED_MAX {
-            found.sort_by_key(|(rank, _)| *rank);
-            found.dedup_by(|next, kept| {
-                let same = next.0 == kept.0;
-                kept.1 += if same { next.1 } else { 0.0 };
-                same
-            });
-            let (ranks, frequencies) = found.into_iter().unzip();
-            return Ok(Standing { ranks, frequencies });
-        }
-        let mut set = Bits::none(self.columns.len());
-        for (rank, _) in &found {
-            set.insert(*rank as usize);
-        }
-        let (ranks, before) = (set.list(), set.ranks());
-        let mut frequencies = vec![0.0; ranks.len()];
-        for (rank, count) in found {
-            if let Some(sum) = set.rank(&before, rank as usize).and_then(|place| frequencies.get_mut(place)) {
-                *sum += count;
-            }
-        }
-        Ok(Standing { ranks, frequencies })
-    }
-
-    /// Every event that has one of these terms, with how often by the term's weight.
-    #[expect(clippy::cast_precision_loss, reason = "a score needs no more than a float holds")]
-    fn each_posting(
+    /// Where any of these terms stands, each counted by its weight in units.
+    pub(in crate::view) fn read(
         &self,
         index: &InvertedIndexReader,
-        terms: &[(TermInfo, f32)],
-        mut take: impl FnMut(u32, f32),
-    ) -> Result<(), SearchError> {
+        terms: &[(TermInfo, u32)],
+    ) -> Result<Standing, SearchError> {
+        let postings: usize = terms.iter().map(|(info, _)| info.doc_freq as usize).sum();
+        let mut found: Vec<(u32, u32)> = Vec::with_capacity(postings);
         for (info, weight) in terms {
             let mut postings = index.read_block_postings_from_terminfo(info, IndexRecordOption::WithFreqs)?;
             while postings.block_len() > 0 {
-                for (doc, frequency) in postings.docs().iter().zip(postings.freqs()) {
+                for (n, doc) in postings.docs().iter().enumerate() {
                     if let Some(rank) = self.columns.rank_of(*doc) {
-                        take(u32::try_from(rank).unwrap_or(u32::MAX), weight * *frequency as f32);
+                        // Of titles it is not kept how often.
+                        let frequency = postings.freqs().get(n).copied().unwrap_or(1);
+                        found.push((u32::try_from(rank).unwrap_or(u32::MAX), weight * frequency));
                     }
                 }
                 postings.advance();
             }
         }
-        Ok(())
-    }
-
-    /// The events in whose field the term stands, or one that begins so.
-    pub(in crate::view) fn events_with(&self, field: Field, slot: &Slot) -> Result<Arc<Bits>, SearchError> {
-        let key = SetKey::Term(field, slot.clone());
-        if let Some(found) = self.columns.sets.recall(&key) {
-            return Ok(found);
+        let len = self.columns.len();
+        if found.len() < SORTED_MAX {
+            found.sort_unstable();
+            found.dedup_by(|next, kept| {
+                let same = next.0 == kept.0;
+                kept.1 += if same { next.1 } else { 0 };
+                same
+            });
+            let (ranks, units): (_, Vec<u32>) = found.into_iter().unzip();
+            return Ok(Standing::listed(len, ranks, units.into_iter()));
         }
-        let index = self.reader.inverted_index(field)?;
-        let mut set = Bits::none(self.columns.len());
-        let terms = slot.terms(&index)?;
-        for (info, _) in &terms {
-            self.add_events(&index, info, &mut set)?;
+        let mut set = Bits::none(len);
+        for (rank, _) in &found {
+            set.insert(*rank as usize);
         }
-        let dear = terms.len() >= REMEMBERED_TERMS_MIN;
-        Ok(if dear { self.columns.sets.remember(key, set) } else { Arc::new(set) })
-    }
-
-    pub(in crate::view) fn add_events(
-        &self,
-        index: &InvertedIndexReader,
-        info: &TermInfo,
-        set: &mut Bits,
-    ) -> Result<(), SearchError> {
-        let mut postings = index.read_block_postings_from_terminfo(info, IndexRecordOption::Basic)?;
-        while postings.block_len() > 0 {
-            for rank in postings.docs().iter().filter_map(|doc| self.columns.rank_of(*doc)) {
-                set.insert(rank);
+        let before = set.ranks();
+        let mut units = vec![0; set.count()];
+        for (rank, count) in found {
+            if let Some(sum) = set.rank(&before, rank as usize).and_then(|place| units.get_mut(place)) {
+                *sum += count;
             }
-            postings.advance();
         }
-        Ok(())
+        Ok(Standing::marked(set, units.into_iter()))
     }
 }
 
 impl Slot {
-    /// The indexed words of a segment that stand for the term as it was typed, with their weight.
-    pub(super) fn terms(&self, index: &InvertedIndexReader) -> Result<Vec<(TermInfo, f32)>, SearchError> {
+    /// The indexed words of a segment that stand for the term as it was typed, with their weight in units.
+    pub(super) fn terms(&self, index: &InvertedIndexReader) -> Result<Vec<(TermInfo, u32)>, SearchError> {
         let mut terms = Vec::new();
         if self.prefix {
             let mut stream = index.terms().range().ge(&self.term).into_stream()?;
             while stream.advance() && stream.key().starts_with(self.term.as_bytes()) {
-                let weight = if stream.key().len() == self.term.len() { 1.0 } else { PREFIX_WEIGHT };
+                let weight = if stream.key().len() == self.term.len() { UNITS } else { PREFIX_WEIGHT };
                 terms.push((stream.value().clone(), weight));
             }
         } else if let Some(info) = index.terms().get(&self.term)? {
-            terms.push((info, 1.0));
+            terms.push((info, UNITS));
         }
         Ok(terms)
     }

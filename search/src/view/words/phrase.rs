@@ -2,9 +2,9 @@
 //!
 //! Parts lie apart in the index, so a phrase is never put together from two of them.
 
-use super::all_of;
 use super::found::{FoundSlot, REMEMBERED_EVENTS_MIN};
-use crate::columns::Standing;
+use crate::bits::Bits;
+use crate::columns::{Sought, Standing};
 use crate::request::{Clause, Slot};
 use crate::schema::fields;
 use crate::view::{SearchError, Segment, View};
@@ -18,16 +18,18 @@ type At = (u32, u32);
 
 /// Per segment the events in which a phrase stands.
 pub(super) fn events(view: &View, clause: &Clause, slots: &[FoundSlot]) -> Result<Vec<Arc<Standing>>, SearchError> {
+    let sought = Sought::Phrase(clause.slots.clone());
     let each = view.segments.iter().enumerate().map(|(number, segment)| {
-        if let Some(found) = segment.columns.standings.recall(clause.slots.as_slice()) {
+        if let Some(found) = segment.columns.standings.recall(&sought) {
             return Ok(found);
         }
-        let lists = slots.iter().filter_map(|found| found.standings.get(number)).map(|standing| &*standing.ranks);
-        let candidates = all_of(lists.collect());
+        let mut candidates = Bits::all(segment.columns.len());
+        slots.iter().filter_map(|found| found.standings.get(number)).for_each(|found| found.keep(&mut candidates));
+        let candidates = candidates.list();
         let ranks = verified(segment, clause, &candidates)?;
-        let standing = Standing { ranks, frequencies: Vec::new() };
+        let standing = Standing::listed(segment.columns.len(), ranks, std::iter::empty());
         let dear = candidates.len() >= REMEMBERED_EVENTS_MIN;
-        Ok(if dear { segment.columns.standings.remember(clause.slots.clone(), standing) } else { Arc::new(standing) })
+        Ok(if dear { segment.columns.standings.remember(sought.clone(), standing) } else { Arc::new(standing) })
     });
     each.collect()
 }

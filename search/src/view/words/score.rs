@@ -5,14 +5,19 @@
 //! indexed words one typed word stands for count as one word. It is raised by up to a tenth for popularity p, as p / (p + 100),
 //! and by up to a tenth for the days d until the event, as 30 / (30 + d): neither ever lifts an event over a better kind of match.
 //! What an admin pinned comes before all.
+//!
+//! A page of one word's hits needs no look at all of them: the events that each word says most about are kept in order, and all
+//! that comes before any score is looked up.
 
 use super::found::Found;
-use super::{Words, keep, leap};
+use super::{Words, keep};
 use crate::bits::Bits;
-use crate::columns::{Scoring, Standing, name_hash};
+use crate::columns::{Basis, Scoring, Standing, name_hash};
 use crate::fold;
+use crate::request::Cursor;
 use crate::view::filter::Matches;
 use crate::view::{Segment, View};
+use std::cmp::Reverse;
 use std::sync::Arc;
 use tantivy::fieldnorm::FieldNormReader;
 
@@ -26,8 +31,8 @@ const RAISE_MAX: f32 = 0.1;
 const POPULARITY_HALF: f32 = 100.0;
 const DAYS_HALF: f32 = 30.0;
 const DAY_US: i64 = 86_400_000_000;
-/// A word that so many times as many events have as there are hits is leapt through from hit to hit.
-const LEAP_SHARE: usize = 16;
+/// How many of the events a word says most about are kept in order.
+const BEST_MAX: usize = 256;
 /// The score whose fraction is a half.
 const SHOWN_HALF: f32 = 10.0;
 
@@ -64,6 +69,11 @@ impl Relevance {
         self.min(Self::new(self.boost(), Kind::Typed, f32::MAX))
     }
 
+    /// Whether it is pinned, or the match of a better kind than `kind`.
+    fn comes_before_any_score(self, kind: Kind) -> bool {
+        self.key >> 32 > kind as i64
+    }
+
     fn boost(self) -> u8 {
         u8::try_from(self.key >> 34).unwrap_or(u8::MAX)
     }
@@ -81,31 +91,60 @@ impl Relevance {
     }
 }
 
+/// A hit with how well it matches.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::view) struct Scored {
+    pub(in crate::view) rank: u32,
+    pub(in crate::view) relevance: Relevance,
+}
+
+/// Which hits are wanted in order: so many after a cursor.
+#[derive(Clone, Copy)]
+pub(in crate::view) struct Page<'a> {
+    pub(in crate::view) wanted: usize,
+    pub(in crate::view) after: Option<&'a Cursor>,
+}
+
+/// What the hits of a segment are scored with.
+struct Scorer<'a> {
+    words: &'a Words,
+    segment: &'a Segment,
+    number: usize,
+    hits: &'a Bits,
+    scoring: Arc<Vec<Scoring>>,
+    norms: &'a Norms,
+    basis: Basis,
+    title_hash: u32,
+    kinds: Kinds,
+}
+
 impl Words {
-    /// The relevance of each hit on a day (days since 1970), per segment in the order of its ranks.
-    pub(in crate::view) fn score(&self, view: &View, matches: &[Matches], day: i32) -> Vec<Vec<Relevance>> {
-        let norms = norms(view);
+    /// Hits with their relevance on a day (days since 1970), per segment in no order: all of them, or at least those on the page.
+    pub(in crate::view) fn score(
+        &self,
+        view: &View,
+        matches: &[Matches],
+        day: i32,
+        page: Option<Page<'_>>,
+    ) -> Vec<Vec<Scored>> {
+        let length_mean = length_mean(view);
+        let norms = norms(length_mean);
         let title_hash = name_hash(&self.name);
         let each = view.segments.iter().zip(matches).enumerate().map(|(number, (segment, found))| {
-            let ranks = found.hits.list();
-            let counted = self.counted(view, number, &ranks);
-            let scoring = segment.scoring(day);
-            let kinds = self.kinds(number, found);
-            let relevance = |(nth, rank): (usize, &u32)| {
-                let rank = *rank as usize;
-                let Scoring { name_hash, raise, length_id, boost } = scoring.get(rank).copied().unwrap_or_default();
-                let norm = norms.get(usize::from(length_id)).copied().unwrap_or(K1);
-                let score = counted.iter().fold(0.0, |sum, (weight, frequencies)| {
-                    let frequency = frequencies.get(nth).copied().unwrap_or(0.0);
-                    sum + weight * frequency / (frequency + norm)
-                });
-                let is_title = name_hash == title_hash && fold::name(segment.columns.title(rank)) == self.name;
-                let kind = if is_title { Kind::Title } else { kinds.of(rank) };
-                Relevance::new(boost, kind, score * raise)
-            };
-            ranks.iter().enumerate().map(relevance).collect()
+            let hits = &found.hits;
+            let (scoring, kinds) = (segment.scoring(day), self.kinds(number, found));
+            let (norms, basis) = (&norms, (day, length_mean));
+            let scorer = Scorer { words: self, segment, number, hits, scoring, norms, basis, title_hash, kinds };
+            page.and_then(|page| scorer.first(view, page)).unwrap_or_else(|| scorer.all(view, &hits.list()))
         });
         each.collect()
+    }
+
+    /// The only word looked for, when there is but one and no synonym stands for it.
+    fn only(&self) -> Option<&Found> {
+        let [group] = self.groups.as_slice() else { return None };
+        let [only] = group.clauses.as_slice() else { return None };
+        Some(only).filter(|found| group.meanings.is_empty() && found.slots.len() == 1)
     }
 
     /// For everything looked for its weight and how often it stands in each hit of a segment.
@@ -115,7 +154,7 @@ impl Words {
         let slots = typed.chain(meant).flat_map(|(clause, weight)| clause.slots.iter().map(move |slot| (slot, weight)));
         let counted = slots.filter_map(|(slot, weight)| {
             let standing = slot.standings.get(number)?;
-            Some((weight * idf(slot.events, view.events) * (K1 + 1.0), standing.among(hits)))
+            Some((weight * word_weight(slot.events, view.events), standing.frequencies(hits)))
         });
         counted.collect()
     }
@@ -141,6 +180,11 @@ struct Kinds {
 }
 
 impl Kinds {
+    /// That of hits which owe their match to nothing better; synonyms left aside.
+    fn least(&self) -> Kind {
+        if self.typed.is_some() { Kind::Typo } else { Kind::Typed }
+    }
+
     fn of(&self, rank: usize) -> Kind {
         match &self.typed {
             None => Kind::Typed,
@@ -151,45 +195,122 @@ impl Kinds {
     }
 }
 
+impl Scorer<'_> {
+    /// Every one of these hits, scored.
+    fn all(&self, view: &View, hits: &[u32]) -> Vec<Scored> {
+        let counted = self.words.counted(view, self.number, hits);
+        let scored = |(nth, rank): (usize, &u32)| {
+            let scoring = self.scoring(*rank);
+            let score = counted.iter().fold(0.0, |sum, (weight, frequencies)| {
+                let frequency = frequencies.get(nth).copied().unwrap_or(0.0);
+                sum + weight * self.says(&scoring, frequency)
+            });
+            self.scored(*rank, &scoring, score)
+        };
+        hits.iter().enumerate().map(scored).collect()
+    }
+
+    /// At least the hits of the page, when one word's best events are enough to tell.
+    fn first(&self, view: &View, page: Page<'_>) -> Option<Vec<Scored>> {
+        let found = self.words.only()?;
+        let slot = found.slots.first()?;
+        let standing = slot.standings.get(self.number)?;
+        // Among so many of the word's events it is likely that the page is among the best.
+        let hits = self.hits.count();
+        if standing.len() <= BEST_MAX || hits * BEST_MAX < standing.len() * page.wanted * 2 {
+            return None;
+        }
+        let mut scored = self.all(view, &self.before_any_score(found));
+        let best = standing.best(self.basis, || self.best(standing));
+        let weight = word_weight(slot.events, view.events);
+        let (mut left, mut last) = (page.wanted, None);
+        for (rank, says) in best.events.iter().filter(|(rank, _)| self.hits.contains(*rank as usize)) {
+            let hit = self.scored(*rank, &self.scoring(*rank), weight * says);
+            if hit.relevance.comes_before_any_score(self.kinds.least()) {
+                continue;
+            }
+            // Whatever scores as the last one may come before it.
+            if last.is_some_and(|last| hit.relevance < last) {
+                return Some(scored);
+            }
+            scored.push(hit);
+            let key = hit.relevance.key();
+            let id = self.segment.columns.id.get(*rank as usize);
+            if page.after.is_none_or(|after| id.is_some_and(|id| (key, *id) > (after.key, after.id))) {
+                left = left.saturating_sub(1);
+                last = last.or((left == 0).then_some(hit.relevance));
+            }
+        }
+        None
+    }
+
+    /// Hits that are pinned, have the title, or are of a better kind of match than the other hits of their word.
+    fn before_any_score(&self, found: &Found) -> Vec<u32> {
+        let columns = &self.segment.columns;
+        let mut ranks = columns.with_name_hash(self.title_hash).to_vec();
+        ranks.extend(columns.boosts.keys().filter_map(|rank| u32::try_from(*rank).ok()));
+        if let Some(typed) = found.typed.get(self.number).filter(|_| !found.typos.is_empty()) {
+            ranks.extend_from_slice(&typed.ranks());
+        }
+        ranks.sort_unstable();
+        ranks.dedup();
+        ranks.retain(|rank| {
+            let hit = || self.scored(*rank, &self.scoring(*rank), 0.0);
+            self.hits.contains(*rank as usize) && hit().relevance.comes_before_any_score(self.kinds.least())
+        });
+        ranks
+    }
+
+    /// The events a word says most about, most first; ties by id.
+    fn best(&self, standing: &Standing) -> Vec<(u32, f32)> {
+        let ranks = standing.ranks();
+        let counted = ranks.iter().zip(standing.frequencies(&ranks));
+        let mut each: Vec<(Reverse<u32>, u32)> = counted
+            // Bits of floats that are not negative sort as the floats do.
+            .map(|(rank, frequency)| (Reverse(self.says(&self.scoring(*rank), frequency).to_bits()), *rank))
+            .collect();
+        if each.len() > BEST_MAX {
+            each.select_nth_unstable(BEST_MAX);
+            each.truncate(BEST_MAX);
+        }
+        each.sort_unstable();
+        each.into_iter().map(|(Reverse(says), rank)| (rank, f32::from_bits(says))).collect()
+    }
+
+    fn scoring(&self, rank: u32) -> Scoring {
+        self.scoring.get(rank as usize).copied().unwrap_or_default()
+    }
+
+    /// What a word that stands so often in an event says about it, whatever the word weighs.
+    fn says(&self, scoring: &Scoring, frequency: f32) -> f32 {
+        let norm = self.norms.get(usize::from(scoring.length_id)).copied().unwrap_or(K1);
+        frequency / (frequency + norm) * scoring.raise
+    }
+
+    fn scored(&self, rank: u32, scoring: &Scoring, score: f32) -> Scored {
+        let place = rank as usize;
+        let is_title =
+            scoring.name_hash == self.title_hash && fold::name(self.segment.columns.title(place)) == self.words.name;
+        let kind = if is_title { Kind::Title } else { self.kinds.of(place) };
+        Scored { rank, relevance: Relevance::new(scoring.boost, kind, score) }
+    }
+}
+
 /// What is added to a frequency in BM25's denominator, by the number of an event's length.
 type Norms = [f32; 256];
 
-#[expect(clippy::cast_precision_loss, reason = "a score needs no more than a float holds")]
-fn norms(view: &View) -> Norms {
-    let length_mean = (view.tokens as f32 / (view.events.max(1)) as f32).max(1.0);
-    std::array::from_fn(|id| {
-        let length = FieldNormReader::id_to_fieldnorm(u8::try_from(id).unwrap_or(u8::MAX));
-        K1 * (1.0 - B + B * length as f32 / length_mean)
-    })
+/// The mean length of an event's text in whole words, so that it seldom changes.
+fn length_mean(view: &View) -> u32 {
+    let events = view.events.max(1);
+    u32::try_from((view.tokens + events / 2) / events).unwrap_or(u32::MAX).max(1)
 }
 
-impl Standing {
-    /// How often it stands in each of some events.
-    fn among(&self, hits: &[u32]) -> Vec<f32> {
-        let Self { ranks, frequencies } = self;
-        if hits == ranks {
-            return frequencies.clone();
-        }
-        let mut found = vec![0.0; hits.len()];
-        if hits.len() * LEAP_SHARE < ranks.len() {
-            let mut rest = ranks.as_slice();
-            for (rank, found) in hits.iter().zip(&mut found) {
-                rest = leap(rest, *rank);
-                if rest.first() == Some(rank) {
-                    *found = frequencies.get(ranks.len() - rest.len()).copied().unwrap_or(0.0);
-                }
-            }
-            return found;
-        }
-        let mut hits = hits.iter().zip(&mut found).peekable();
-        for (rank, frequency) in ranks.iter().zip(frequencies) {
-            while hits.next_if(|(hit, _)| *hit < rank).is_some() {}
-            if let Some((_, found)) = hits.next_if(|(hit, _)| *hit == rank) {
-                *found = *frequency;
-            }
-        }
-        found
-    }
+#[expect(clippy::cast_precision_loss, reason = "a score needs no more than a float holds")]
+fn norms(length_mean: u32) -> Norms {
+    std::array::from_fn(|id| {
+        let length = FieldNormReader::id_to_fieldnorm(u8::try_from(id).unwrap_or(u8::MAX));
+        K1 * (1.0 - B + B * length as f32 / length_mean as f32)
+    })
 }
 
 impl Segment {
@@ -229,12 +350,12 @@ impl Segment {
     }
 }
 
-/// Inverse document frequency of a word that so many events have.
+/// What a word weighs that so many events have: its inverse document frequency times BM25's constant.
 #[expect(clippy::cast_precision_loss, reason = "a score needs no more than a float holds")]
-fn idf(with: usize, events: u64) -> f32 {
+fn word_weight(with: usize, events: u64) -> f32 {
     let with = with as f32;
     let without = (events as f32 - with).max(0.0);
-    (1.0 + (without + 0.5) / (with + 0.5)).ln()
+    (1.0 + (without + 0.5) / (with + 0.5)).ln() * (K1 + 1.0)
 }
 
 #[cfg(test)]

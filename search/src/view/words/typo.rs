@@ -1,20 +1,22 @@
 //! Indexed words a few typing errors away from a typed one.
 
+use crate::columns::{Near, UNITS};
 use crate::request::Slot;
 use crate::schema::fields;
 use crate::view::{SearchError, View};
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use tantivy::Term;
-use tantivy::postings::TermInfo;
 use tantivy::query::FuzzyTermQuery;
 
 /// Indexed words one typed word may stand for through typing errors: the nearest, then the most frequent.
 const WORDS_MAX: usize = 50;
-/// How much a word counts one typing error away, and two.
-const WEIGHTS: [f32; 2] = [0.3, 0.1];
+/// How much a word counts one typing error away, and two, in units.
+const WEIGHTS: [u32; 2] = [UNITS / 4, UNITS / 8];
 
-/// Indexed words with their weight, the nearest first.
-pub(crate) type Typos = Vec<(String, f32)>;
+/// Indexed words with their weight in units, the nearest first.
+pub(crate) type Typos = Vec<(String, u32)>;
 
 /// How many typing errors a word is allowed.
 fn errors(word: &str) -> u8 {
@@ -28,47 +30,54 @@ fn errors(word: &str) -> u8 {
 /// The indexed words within the allowed distance, nearest and most frequent first: one error anywhere, two where the first letter
 /// is right. So the second automaton, which leaves hardly a word out, walks the words of one letter only.
 pub(crate) fn near(view: &View, slot: &Slot) -> Result<Typos, SearchError> {
-    let field = fields().text;
     let errors = errors(&slot.term);
     let Some(first) = slot.term.chars().next().filter(|_| errors > 0) else { return Ok(Typos::new()) };
     let automaton = |errors| {
-        let term = Term::from_field_text(field, &slot.term);
+        let term = Term::from_field_text(fields().text, &slot.term);
         let query = if slot.prefix { FuzzyTermQuery::new_prefix } else { FuzzyTermQuery::new };
         query(term, errors, true).automaton()
     };
-    let one = automaton(1)?;
-    let two = if errors == 2 { Some(automaton(2)?) } else { None };
     let after = char::from_u32(u32::from(first) + 1).unwrap_or(char::MAX);
-    let (mut found, mut further) = (BTreeMap::new(), BTreeMap::new());
+    let mut automata = None;
+    let mut each: Vec<Arc<Vec<Near>>> = Vec::with_capacity(view.segments.len());
     for segment in &view.segments {
-        let index = segment.reader.inverted_index(field)?;
-        let mut stream = index.terms().search(&one).into_stream()?;
-        while stream.advance() {
-            note(&mut found, stream.key(), stream.value());
+        if let Some(found) = segment.columns.near.recall(slot) {
+            each.push(found);
+            continue;
         }
-        let Some(two) = &two else { continue };
-        let mut stream = index.terms().search(two).ge(first.to_string()).lt(after.to_string()).into_stream()?;
+        let (one, two) = match &automata {
+            Some(made) => made,
+            None => &*automata.insert((automaton(1)?, if errors == 2 { Some(automaton(2)?) } else { None })),
+        };
+        let index = segment.reader.inverted_index(fields().text)?;
+        let mut found = BTreeMap::new();
+        let mut stream = index.terms().search(one).into_stream()?;
         while stream.advance() {
-            note(&mut further, stream.key(), stream.value());
+            found.insert(stream.key().to_vec(), stream.value().doc_freq);
         }
+        if let Some(two) = two {
+            let mut stream = index.terms().search(two).ge(first.to_string()).lt(after.to_string()).into_stream()?;
+            while stream.advance() {
+                found.insert(stream.key().to_vec(), stream.value().doc_freq);
+            }
+        }
+        let near = found.into_iter().filter_map(|(word, events)| {
+            let word = String::from_utf8(word).ok()?;
+            let distance = distance(&slot.term, &word, slot.prefix);
+            (distance > 0).then_some(Near { word, distance, events })
+        });
+        each.push(segment.columns.near.remember(slot.clone(), near.collect()));
     }
-    further.retain(|word, _| !found.contains_key(word));
-    found.append(&mut further);
-    let mut near: Vec<(usize, u64, String)> = found
-        .into_iter()
-        .map(|(word, events)| (distance(&slot.term, &word, slot.prefix), events, word))
-        .filter(|(distance, ..)| *distance > 0)
-        .collect();
-    near.sort_by(|a, b| (a.0, std::cmp::Reverse(a.1), &a.2).cmp(&(b.0, std::cmp::Reverse(b.1), &b.2)));
+    let mut by_word: HashMap<&str, (usize, u64)> = HashMap::new();
+    for near in each.iter().flat_map(|found| found.iter()) {
+        by_word.entry(&near.word).or_insert((near.distance, 0)).1 += u64::from(near.events);
+    }
+    let mut near: Vec<(usize, Reverse<u64>, &str)> =
+        by_word.into_iter().map(|(word, (distance, events))| (distance, Reverse(events), word)).collect();
+    near.sort_unstable();
     near.truncate(WORDS_MAX);
-    let weight = |distance: usize| WEIGHTS.get(distance - 1).or(WEIGHTS.last()).copied().unwrap_or(0.0);
-    Ok(near.into_iter().map(|(distance, _, word)| (word, weight(distance))).collect())
-}
-
-fn note(found: &mut BTreeMap<String, u64>, word: &[u8], info: &TermInfo) {
-    if let Ok(word) = std::str::from_utf8(word) {
-        *found.entry(word.to_owned()).or_default() += u64::from(info.doc_freq);
-    }
+    let weight = |distance: usize| WEIGHTS.get(distance - 1).or(WEIGHTS.last()).copied().unwrap_or(0);
+    Ok(near.into_iter().map(|(distance, _, word)| (word.to_owned(), weight(distance))).collect())
 }
 
 /// Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours; to the nearest beginning of
