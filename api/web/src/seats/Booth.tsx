@@ -4,7 +4,6 @@ import { call } from '../api';
 import { money } from '../money';
 import { signedIn } from '../session';
 import type { Line } from './Basket';
-import { Best } from './Best';
 import { Checkout } from './Checkout';
 import { CodeField } from './CodeField';
 import { follow } from './feed';
@@ -17,6 +16,7 @@ import { nextPlace, toggled } from './selection';
 import type { Target } from './stage';
 import { FREE, freeByTier, HELD } from './states';
 import { Waiting } from './Waiting';
+import { WishForm } from './WishForm';
 
 /** What the server writes into the page. */
 export interface EventFacts {
@@ -173,14 +173,15 @@ function Open({ facts, plan, states }: { facts: EventFacts; plan: Plan; states: 
         {!held && (
           <section class="card panel stack" aria-label="Other ways to choose">
             <h3>Best available</h3>
-            <Best
+            <WishForm
+              name="best"
               tiers={tiers}
               currency={currency}
               most={Math.min(most, 12)}
               busy={purchase.busy !== undefined}
-              find={(quantity, tier) =>
-                purchase.hold({ best_available: tier === undefined ? { quantity } : { quantity, tier }, ...coded })
-              }
+              verb="Find the best seats"
+              look="quiet"
+              ask={(quantity, tier) => purchase.hold({ best_available: { quantity, tier }, ...coded })}
             />
             <Listing {...{ plan, states, mine, prices, currency, toggle }} />
           </section>

@@ -1,10 +1,10 @@
 // Waiting for seats to come back: joining the line of a sold-out concert, one's place in it, leaving it.
 import { useEffect, useState } from 'preact/hooks';
 import { call } from '../api';
-import { money } from '../money';
 import { signedIn, signInAddress } from '../session';
 import { sentence } from './booking';
 import type { Tier } from './Legend';
+import { WishForm } from './WishForm';
 
 const LOOK_MS = 5000;
 
@@ -27,8 +27,6 @@ interface Props {
 export function Waiting({ event, tiers, currency, most, soldOut, offered }: Props) {
   const path = `/event/${event}/waiting`;
   const [wait, setWait] = useState<Wait>();
-  const [quantity, setQuantity] = useState(Math.min(2, most));
-  const [tier, setTier] = useState('');
   const [trouble, setTrouble] = useState<string>();
 
   const found = (now: Wait | undefined) => {
@@ -46,11 +44,12 @@ export function Waiting({ event, tiers, currency, most, soldOut, offered }: Prop
     return () => clearInterval(timer);
   }, [waits]);
 
-  const join = async () => {
+  const join = async (quantity: number, tier: number | undefined) => {
     if (!signedIn()) return location.assign(signInAddress(`/events/${event}#seats`));
     setTrouble(undefined);
-    const body = tier === '' ? { quantity } : { quantity, tier: Number(tier) };
-    await call<Wait>(path, { method: 'POST', body }).then(found, (error) => setTrouble(sentence(error)));
+    await call<Wait>(path, { method: 'POST', body: { quantity, tier } }).then(found, (error) =>
+      setTrouble(sentence(error)),
+    );
   };
   const leave = () =>
     call(path, { method: 'DELETE' }).then(
@@ -79,40 +78,14 @@ export function Waiting({ event, tiers, currency, most, soldOut, offered }: Prop
           </button>
         </>
       ) : (
-        <form
-          class="best"
-          onSubmit={(submit) => {
-            submit.preventDefault();
-            void join();
-          }}
-        >
-          <div class="field">
-            <label for="wait-quantity">Tickets</label>
-            <select
-              id="wait-quantity"
-              value={quantity}
-              onChange={(change) => setQuantity(Number(change.currentTarget.value))}
-            >
-              {Array.from({ length: most }, (_, i) => (
-                <option key={i + 1}>{i + 1}</option>
-              ))}
-            </select>
-          </div>
-          <div class="field">
-            <label for="wait-tier">Price</label>
-            <select id="wait-tier" value={tier} onChange={(change) => setTier(change.currentTarget.value)}>
-              <option value="">Any price</option>
-              {tiers.map((one) => (
-                <option key={one.tier} value={String(one.tier)}>
-                  {one.name}, {money(one.price, currency)}
-                </option>
-              ))}
-            </select>
-          </div>
-          <button class="button" type="submit">
-            {signedIn() ? 'Join the line' : 'Sign in to join the line'}
-          </button>
-        </form>
+        <WishForm
+          name="wait"
+          tiers={tiers}
+          currency={currency}
+          most={most}
+          verb={signedIn() ? 'Join the line' : 'Sign in to join the line'}
+          ask={(quantity, tier) => void join(quantity, tier)}
+        />
       )}
     </section>
   );

@@ -37,7 +37,9 @@ export interface Checkout {
   portal_url?: string | null;
 }
 
-export type Wish = ({ seats: number[] } | { best_available: { quantity: number; tier?: number } }) & { code?: string };
+export type Wish = ({ seats: number[] } | { best_available: { quantity: number; tier?: number | undefined } }) & {
+  code?: string;
+};
 
 /** One attempt to hold seats; its key lives as long as the wish is the same, over every retry. */
 export class Attempt {

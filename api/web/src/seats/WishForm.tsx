@@ -1,17 +1,22 @@
-// "Best available": how many, at which price; the server finds them.
+// How many tickets, at which price: what the server finds seats for, now or when some come back.
 import { useState } from 'preact/hooks';
 import { money } from '../money';
 import type { Tier } from './Legend';
 
 interface Props {
+  /** What the fields' ids begin with. */
+  name: string;
   tiers: Tier[];
   currency: string;
   most: number;
-  busy: boolean;
-  find: (quantity: number, tier: number | undefined) => void;
+  /** What the button says, and how it looks. */
+  verb: string;
+  look?: string;
+  busy?: boolean;
+  ask: (quantity: number, tier: number | undefined) => void;
 }
 
-export function Best({ tiers, currency, most, busy, find }: Props) {
+export function WishForm({ name, tiers, currency, most, verb, look = '', busy = false, ask }: Props) {
   const [quantity, setQuantity] = useState(Math.min(2, most));
   const [tier, setTier] = useState('');
   return (
@@ -19,13 +24,13 @@ export function Best({ tiers, currency, most, busy, find }: Props) {
       class="best"
       onSubmit={(event) => {
         event.preventDefault();
-        find(quantity, tier === '' ? undefined : Number(tier));
+        ask(quantity, tier === '' ? undefined : Number(tier));
       }}
     >
       <div class="field">
-        <label for="quantity">Tickets</label>
+        <label for={`${name}-quantity`}>Tickets</label>
         <select
-          id="quantity"
+          id={`${name}-quantity`}
           value={String(quantity)}
           onChange={(event) => setQuantity(Number(event.currentTarget.value))}
         >
@@ -35,8 +40,8 @@ export function Best({ tiers, currency, most, busy, find }: Props) {
         </select>
       </div>
       <div class="field">
-        <label for="tier">Price</label>
-        <select id="tier" value={tier} onChange={(event) => setTier(event.currentTarget.value)}>
+        <label for={`${name}-tier`}>Price</label>
+        <select id={`${name}-tier`} value={tier} onChange={(event) => setTier(event.currentTarget.value)}>
           <option value="">Any price</option>
           {tiers.map((one) => (
             <option key={one.tier} value={String(one.tier)}>
@@ -45,8 +50,8 @@ export function Best({ tiers, currency, most, busy, find }: Props) {
           ))}
         </select>
       </div>
-      <button class="button quiet" type="submit" disabled={busy}>
-        Find the best seats
+      <button class={`button ${look}`} type="submit" disabled={busy}>
+        {verb}
       </button>
     </form>
   );
