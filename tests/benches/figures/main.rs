@@ -21,6 +21,7 @@ mod refusals;
 mod relevance;
 mod search;
 mod shapes;
+mod stream;
 mod takeover;
 
 use std::process::Command;
@@ -62,6 +63,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted("search") {
         runtime.block_on(search::run())?;
+    }
+    if wanted("stream") {
+        runtime.block_on(stream::run())?;
     }
     if wanted("hot") {
         runtime.block_on(hot::run())?;
