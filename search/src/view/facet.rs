@@ -18,7 +18,7 @@ use uuid::Uuid;
 /// More genres than this would push each other out of what a segment remembers.
 const GENRES_MAX: usize = 128;
 /// Words of sets that are counted in the time that the genres of one hit take.
-const GENRES_SHARE: usize = 16;
+const GENRES_SHARE: usize = 32;
 /// Values given per facet.
 const VALUES_MAX: usize = 100;
 
