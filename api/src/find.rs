@@ -67,8 +67,8 @@ pub fn router() -> OpenApiRouter<App> {
 async fn search(State(app): State<App>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
     let query = query.unwrap_or_default();
     let key = format!("search {query}");
-    // An answer that is kept is of a query that was read before.
-    if let Some(view) = app.replica.current().filter(|_| min_lsn(&query).is_none())
+    // An answer that is kept is of a query that was read before, and of a view that is as far as it asks for.
+    if let Some(view) = app.replica.current()
         && let Some(answer) = app.answers.kept(&key, &view).await
     {
         return Ok(answer.respond(&headers, CACHE));

@@ -17,7 +17,7 @@ use crate::synonyms::Synonyms;
 use crate::vectors::Vector;
 use parking_lot::{Mutex, RwLock};
 use remembered::Remembered;
-pub(crate) use standing::{Basis, Near, Sought, Standing, UNITS};
+pub(crate) use standing::{BEST_MAX, Basis, Near, Sought, Standing, UNITS};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, OnceLock};
@@ -32,9 +32,6 @@ pub(crate) const NO_INSTANT: i64 = i64::MIN;
 pub(crate) const NO_PRICE: i64 = -1;
 /// Sets of ranks remembered per segment.
 const SETS_MAX: usize = 512;
-/// Bytes per event of a segment for where words stand in it.
-const STANDING_BYTES_PER_EVENT: usize = 96;
-
 /// The arrays; all but the multi-valued ones have one item per event.
 #[derive(Debug)]
 pub(crate) struct Columns {
@@ -225,10 +222,10 @@ impl Columns {
             synonyms: Synonyms::default(),
             duration_max_us: 0,
             rank: vec![NONE; max_doc as usize],
-            sets: Remembered::new(SETS_MAX, |_| 1),
+            sets: Remembered::new(SETS_MAX, |_, _| 1),
             length_id: Vec::with_capacity(events),
-            standings: Remembered::new(STANDING_BYTES_PER_EVENT * events, Standing::bytes),
-            near: Remembered::new(events, |near| near.len() + 1),
+            standings: standing::standings(events),
+            near: standing::near_words(events),
             scoring: Mutex::default(),
             vectors: OnceLock::new(),
         }

@@ -165,7 +165,7 @@ impl View {
         let total = matches.iter().map(|found| found.hits.count() as u64).sum();
         let facets = facet::Counter { view: self, names: &names, plan: &plan, cells: &cells }.count(request, &matches);
         let day = request.cursor.as_ref().map_or_else(|| day_of(now), |cursor| cursor.day);
-        // Meaning needs all hits in order, and looks only where there are few.
+        // Meaning needs all hits in order.
         let page = order::page(request);
         let mut scores = match request.sort() {
             Sort::Relevance => words.score(self, &matches, day, meaning.is_none().then_some(page)),

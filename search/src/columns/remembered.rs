@@ -10,12 +10,12 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Remembered<K, V> {
     most: usize,
-    weigh: fn(&V) -> usize,
+    weigh: fn(&K, &V) -> usize,
     things: Mutex<(usize, HashMap<K, Arc<V>>)>,
 }
 
 impl<K: Eq + Hash, V> Remembered<K, V> {
-    pub(super) fn new(most: usize, weigh: fn(&V) -> usize) -> Self {
+    pub(super) fn new(most: usize, weigh: fn(&K, &V) -> usize) -> Self {
         Self { most, weigh, things: Mutex::default() }
     }
 
@@ -27,19 +27,20 @@ impl<K: Eq + Hash, V> Remembered<K, V> {
     }
 
     pub(crate) fn remember(&self, key: K, thing: V) -> Arc<V> {
-        let weight = (self.weigh)(&thing);
+        let weight = (self.weigh)(&key, &thing);
         let thing = Arc::new(thing);
         let mut things = self.things.lock();
         let (weights, things) = &mut *things;
         // Whichever goes: what is hot comes back at once, and keeping score of it would cost every reader.
         while *weights + weight > self.most
-            && let Some((_, gone)) = things.extract_if(|_, _| true).next()
+            && let Some((key, gone)) = things.extract_if(|_, _| true).next()
         {
-            *weights -= (self.weigh)(&gone);
+            *weights -= (self.weigh)(&key, &gone);
         }
-        if let Some(before) = things.insert(key, Arc::clone(&thing)) {
-            *weights -= (self.weigh)(&before);
+        if let Some((key, before)) = things.remove_entry(&key) {
+            *weights -= (self.weigh)(&key, &before);
         }
+        things.insert(key, Arc::clone(&thing));
         *weights += weight;
         thing
     }

@@ -1,5 +1,6 @@
 //! Where a word stands in a segment: in which events, how often in each, and which of them it says most about.
 
+use super::Remembered;
 use crate::bits::Bits;
 use crate::request::Slot;
 use parking_lot::Mutex;
@@ -8,10 +9,16 @@ use std::sync::Arc;
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::schema::Field;
 
+/// Bytes per event of a segment for where words stand in it.
+const STANDING_BYTES_PER_EVENT: usize = 96;
+/// Bytes per event of a segment for words near others.
+const NEAR_BYTES_PER_EVENT: usize = 16;
 /// What one occurrence of weight 1 counts. Weights are whole multiples of its inverse.
 pub(crate) const UNITS: u32 = 8;
-/// A word that more than one in so many events has is kept as a set, which is then the smaller, and counts events a word at a time.
+/// What more than one in so many events has is kept as a set, which is then the smaller.
 const MARKED_SHARE: usize = 16;
+/// How many of the events a word says most about are kept in order.
+pub(crate) const BEST_MAX: usize = 256;
 
 /// What of a field a remembered [`Standing`] is of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +31,20 @@ pub(crate) enum Sought {
     Near(Slot, Vec<(String, u32)>),
 }
 
+impl Sought {
+    /// Memory it takes, in bytes.
+    fn bytes(&self) -> usize {
+        let words = match self {
+            Self::Word(_, slot) => slot.term.len(),
+            Self::Phrase(slots) => slots.iter().map(|slot| size_of::<Slot>() + slot.term.len()).sum(),
+            Self::Near(slot, words) => {
+                slot.term.len() + words.iter().map(|word| size_of_val(word) + word.0.len()).sum::<usize>()
+            }
+        };
+        size_of::<Self>() + words
+    }
+}
+
 /// An indexed word a few typing errors away from another.
 #[derive(Debug)]
 pub(crate) struct Near {
@@ -33,13 +54,32 @@ pub(crate) struct Near {
     pub(crate) events: u32,
 }
 
+impl Near {
+    /// Memory it takes, in bytes.
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.word.len()
+    }
+}
+
+/// Remembers where words stand in a segment of so many events.
+pub(super) fn standings(events: usize) -> Remembered<Sought, Standing> {
+    Remembered::new(STANDING_BYTES_PER_EVENT * events, |sought, found| sought.bytes() + found.bytes())
+}
+
+/// Remembers words near others.
+pub(super) fn near_words(events: usize) -> Remembered<Slot, Vec<Near>> {
+    Remembered::new(NEAR_BYTES_PER_EVENT * events, |slot, near| {
+        size_of::<Slot>() + slot.term.len() + near.iter().map(Near::bytes).sum::<usize>()
+    })
+}
+
 /// Where a word stands, or one of several.
 #[derive(Debug)]
 pub(crate) struct Standing {
     events: Events,
     len: usize,
-    /// How often it stands in each of the events in order, in units, as Tantivy shortens lengths: exact up to 40 units, within a
-    /// sixteenth above. Words that follow each other are not counted.
+    /// How often it stands in each of the events in order, in units, as Tantivy shortens lengths: exact up to 40 units, within an
+    /// eighth above. Words that follow each other are not counted.
     counts: Vec<u8>,
     best: Mutex<Option<Arc<Best>>>,
 }
@@ -69,7 +109,9 @@ impl Standing {
             return Self::new(ranks.len(), Events::Listed(ranks), units);
         }
         let mut set = Bits::none(len);
-        ranks.iter().for_each(|rank| set.insert(*rank as usize));
+        for rank in ranks {
+            set.insert(rank as usize);
+        }
         Self::marked(set, units)
     }
 
@@ -93,13 +135,14 @@ impl Standing {
         self.len
     }
 
-    /// Memory it takes, in bytes.
-    pub(super) fn bytes(&self) -> usize {
+    /// Memory it takes, in bytes, with what may be kept in order.
+    fn bytes(&self) -> usize {
         let events = match &self.events {
             Events::Listed(ranks) => size_of_val(ranks.as_slice()),
             Events::Marked(set, before) => set.len() / 8 + size_of_val(before.as_slice()),
         };
-        size_of::<Self>() + events + self.counts.len()
+        let best = if self.len > BEST_MAX { BEST_MAX * size_of::<(u32, f32)>() } else { 0 };
+        size_of::<Self>() + events + self.counts.len() + best
     }
 
     /// The ranks of the events, in order.
@@ -189,18 +232,22 @@ mod tests {
     proptest! {
         #[test]
         fn listed_or_marked_it_stands_in_the_same_events(
-            counted in proptest::collection::btree_map(0_u32..300, 1_u32..40, 0..60),
+            counted in proptest::collection::btree_map(0_u32..300, 1_u32..41, 0..60),
             others in proptest::collection::btree_set(0_u32..300, 0..200),
             len in prop_oneof![Just(300_usize), Just(9_000)],
         ) {
             let ranks: Vec<u32> = counted.keys().copied().collect();
             let standing = Standing::listed(len, ranks.clone(), counted.values().copied());
             let mut set = Bits::none(len);
-            ranks.iter().for_each(|rank| set.insert(*rank as usize));
+            for rank in &ranks {
+                set.insert(*rank as usize);
+            }
             let same = Standing::marked(set.clone(), counted.values().copied());
             let other = || {
                 let mut bits = Bits::none(len);
-                others.iter().for_each(|rank| bits.insert(*rank as usize));
+                for rank in &others {
+                    bits.insert(*rank as usize);
+                }
                 bits
             };
             let asked: Vec<u32> = others.iter().copied().collect();

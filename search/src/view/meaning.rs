@@ -133,6 +133,7 @@ impl Meaning {
                 } else if let Some(id) = segment.columns.id.get(rank) {
                     by_words.push((Reverse(*relevance), *id, (number, rank)));
                 }
+                *relevance = relevance.unplaced();
             }
         }
         if by_words.len() > PLACES_MAX {
@@ -143,10 +144,12 @@ impl Meaning {
         for (place, (.., at)) in by_words.iter().enumerate() {
             give(*at, place);
         }
-        for (number, scores) in scores.iter_mut().enumerate() {
-            for Scored { rank, relevance } in scores {
-                let share = shares.get(&(number, *rank as usize));
-                *relevance = share.map_or(relevance.unplaced(), |share| relevance.placed(*share));
+        for ((number, rank), share) in shares {
+            let Some(scores) = scores.get_mut(number) else { continue };
+            // All hits are there, in order.
+            let place = scores.binary_search_by_key(&rank, |hit| hit.rank as usize);
+            if let Some(Scored { relevance, .. }) = place.ok().and_then(|place| scores.get_mut(place)) {
+                *relevance = relevance.placed(share);
             }
         }
     }

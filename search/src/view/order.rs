@@ -107,25 +107,18 @@ impl Ranking<'_> {
         for (number, (segment, found)) in self.view.segments.iter().zip(matches).enumerate() {
             if let Some(scores) = self.scores.get(number) {
                 for Scored { rank, relevance } in scores {
-                    self.offer(&mut best, wanted, (number, *rank as usize), relevance.key(), Some(*relevance));
+                    self.offer(&mut best, (number, *rank as usize), relevance.key(), Some(*relevance));
                 }
                 continue;
             }
-            found.hits.for_each(|rank| self.offer(&mut best, wanted, (number, rank), self.key(segment, rank), None));
+            found.hits.for_each(|rank| self.offer(&mut best, (number, rank), self.key(segment, rank), None));
         }
         best.into_sorted_vec()
     }
 
     /// Takes a hit among the best when it is.
-    fn offer(
-        &self,
-        best: &mut BinaryHeap<Ranked>,
-        wanted: usize,
-        (number, rank): (usize, usize),
-        key: i64,
-        score: Option<Relevance>,
-    ) {
-        let full = best.len() == wanted;
+    fn offer(&self, best: &mut BinaryHeap<Ranked>, (number, rank): (usize, usize), key: i64, score: Option<Relevance>) {
+        let full = best.len() == page(self.request).wanted;
         if full && best.peek().is_some_and(|worst| key > worst.key) {
             return;
         }

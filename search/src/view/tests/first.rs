@@ -13,13 +13,19 @@ use model::{EventId, Lsn};
 
 const EVENTS: u32 = 8_000;
 
-/// One segment of many events, some of them deleted.
+/// One segment of many events, some of them deleted, and one title that many have.
 fn view() -> View {
     let dir = tempfile::tempdir().unwrap();
     let store = crate::store::Store::open(&format!("file://{}", dir.path().display())).unwrap();
     let mut publisher = Publisher::new(store, 1);
-    let popular = |n: u32| EventDocument { popularity: n.wrapping_mul(7_919) % 9_973, ..fixture::event(n) };
-    let events: Vec<EventDocument> = (0..EVENTS).map(popular).collect();
+    let event = |n: u32| {
+        let mut event = EventDocument { popularity: n.wrapping_mul(7_919) % 9_973, ..fixture::event(n) };
+        if n.is_multiple_of(11) {
+            event.title = "Carmen".into();
+        }
+        event
+    };
+    let events: Vec<EventDocument> = (0..EVENTS).map(event).collect();
     publisher.write(&events, &[]);
     publisher.merge();
     let deleted: Vec<EventId> = events.iter().step_by(9).map(|event| event.event_id).collect();
@@ -48,9 +54,15 @@ fn the_best_hits_of_a_word_are_the_first_of_all_its_hits() {
     let view = view();
     let mut chosen_in_all = 0;
     // A word that stands often, as it is typed, as it begins, misspelt; with a title of that name; filtered a little and a lot.
-    for query in
-        ["q=gala", "q=gal", "q=galla", "q=gala%20gala", "q=titan&currency=USD", "q=titan&city=Praha&min_seats=30"]
-    {
+    for query in [
+        "q=gala",
+        "q=gal",
+        "q=galla",
+        "q=gala%20gala",
+        "q=carmen",
+        "q=titan&currency=USD",
+        "q=titan&city=Praha&min_seats=30",
+    ] {
         let (chosen, all) = chosen_and_all(&view, query);
         assert!(all.len() > 10, "{query}: {}", all.len());
         chosen_in_all += usize::from(chosen.len() < all.len() / 4);

@@ -81,8 +81,12 @@ impl Found {
         if self.typos.is_empty() {
             return Ok(());
         }
+        // In an order that does not change with how many events have each.
+        let mut typos = self.typos.clone();
+        typos.sort_unstable();
+        let sought = Sought::Near(slot.clone(), typos);
         let meant = view.segments.iter().map(|segment| {
-            segment.remembered(fields().text, Sought::Near(slot.clone(), self.typos.clone()), |index| {
+            segment.remembered(fields().text, &sought, |index| {
                 let mut terms = slot.terms(index)?;
                 for (typo, weight) in &self.typos {
                     terms.extend(index.terms().get(typo)?.map(|info| (info, *weight)));
@@ -104,24 +108,24 @@ impl Found {
 impl Segment {
     /// Where a term stands in a field, or one that begins so.
     pub(in crate::view) fn standing(&self, field: Field, slot: &Slot) -> Result<Arc<Standing>, SearchError> {
-        self.remembered(field, Sought::Word(field, slot.clone()), |index| slot.terms(index))
+        self.remembered(field, &Sought::Word(field, slot.clone()), |index| slot.terms(index))
     }
 
     /// Where any of some terms of a field stands, under what is sought by them.
     fn remembered(
         &self,
         field: Field,
-        sought: Sought,
+        sought: &Sought,
         terms: impl FnOnce(&InvertedIndexReader) -> Result<Vec<(TermInfo, u32)>, SearchError>,
     ) -> Result<Arc<Standing>, SearchError> {
-        if let Some(found) = self.columns.standings.recall(&sought) {
+        if let Some(found) = self.columns.standings.recall(sought) {
             return Ok(found);
         }
         let index = self.reader.inverted_index(field)?;
         let terms = terms(&index)?;
         let standing = self.read(&index, &terms)?;
         let dear = terms.len() >= REMEMBERED_TERMS_MIN || standing.len() >= REMEMBERED_EVENTS_MIN;
-        Ok(if dear { self.columns.standings.remember(sought, standing) } else { Arc::new(standing) })
+        Ok(if dear { self.columns.standings.remember(sought.clone(), standing) } else { Arc::new(standing) })
     }
 
     /// Where any of these terms stands, each counted by its weight in units.

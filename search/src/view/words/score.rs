@@ -12,7 +12,7 @@
 use super::found::Found;
 use super::{Words, keep};
 use crate::bits::Bits;
-use crate::columns::{Basis, Scoring, Standing, name_hash};
+use crate::columns::{BEST_MAX, Basis, Scoring, Standing, name_hash};
 use crate::fold;
 use crate::request::Cursor;
 use crate::view::filter::Matches;
@@ -31,8 +31,6 @@ const RAISE_MAX: f32 = 0.1;
 const POPULARITY_HALF: f32 = 100.0;
 const DAYS_HALF: f32 = 30.0;
 const DAY_US: i64 = 86_400_000_000;
-/// How many of the events a word says most about are kept in order.
-const BEST_MAX: usize = 256;
 /// The score whose fraction is a half.
 const SHOWN_HALF: f32 = 10.0;
 
@@ -221,9 +219,18 @@ impl Scorer<'_> {
             return None;
         }
         let mut scored = self.all(view, &self.before_any_score(found));
+        let ids = &self.segment.columns.id;
+        let is_after = |hit: &Scored| {
+            let id = ids.get(hit.rank as usize);
+            page.after.is_none_or(|after| id.is_some_and(|id| (hit.relevance.key(), *id) > (after.key, after.id)))
+        };
+        let mut left = page.wanted.saturating_sub(scored.iter().filter(|hit| is_after(hit)).count());
+        if left == 0 {
+            return Some(scored);
+        }
         let best = standing.best(self.basis, || self.best(standing));
         let weight = word_weight(slot.events, view.events);
-        let (mut left, mut last) = (page.wanted, None);
+        let mut last = None;
         for (rank, says) in best.events.iter().filter(|(rank, _)| self.hits.contains(*rank as usize)) {
             let hit = self.scored(*rank, &self.scoring(*rank), weight * says);
             if hit.relevance.comes_before_any_score(self.kinds.least()) {
@@ -234,9 +241,7 @@ impl Scorer<'_> {
                 return Some(scored);
             }
             scored.push(hit);
-            let key = hit.relevance.key();
-            let id = self.segment.columns.id.get(*rank as usize);
-            if page.after.is_none_or(|after| id.is_some_and(|id| (key, *id) > (after.key, after.id))) {
+            if is_after(&hit) {
                 left = left.saturating_sub(1);
                 last = last.or((left == 0).then_some(hit.relevance));
             }
@@ -247,21 +252,23 @@ impl Scorer<'_> {
     /// Hits that are pinned, have the title, or are of a better kind of match than the other hits of their word.
     fn before_any_score(&self, found: &Found) -> Vec<u32> {
         let columns = &self.segment.columns;
+        let is_hit = |rank: &u32| self.hits.contains(*rank as usize);
         let mut ranks = columns.with_name_hash(self.title_hash).to_vec();
-        ranks.extend(columns.boosts.keys().filter_map(|rank| u32::try_from(*rank).ok()));
+        ranks.extend(columns.boosts.keys().filter_map(|rank| u32::try_from(*rank).ok()).filter(is_hit));
         if let Some(typed) = found.typed.get(self.number).filter(|_| !found.typos.is_empty()) {
             ranks.extend_from_slice(&typed.ranks());
         }
+        ranks.retain(is_hit);
         ranks.sort_unstable();
         ranks.dedup();
         ranks.retain(|rank| {
-            let hit = || self.scored(*rank, &self.scoring(*rank), 0.0);
-            self.hits.contains(*rank as usize) && hit().relevance.comes_before_any_score(self.kinds.least())
+            let hit = self.scored(*rank, &self.scoring(*rank), 0.0);
+            hit.relevance.comes_before_any_score(self.kinds.least())
         });
         ranks
     }
 
-    /// The events a word says most about, most first; ties by id.
+    /// The events a word says most about, most first.
     fn best(&self, standing: &Standing) -> Vec<(u32, f32)> {
         let ranks = standing.ranks();
         let counted = ranks.iter().zip(standing.frequencies(&ranks));
