@@ -237,6 +237,18 @@ fn an_extension_is_given_once() {
     assert_eq!(bench.lane.first_expiry().unwrap().0, at(151));
 }
 
+#[test]
+fn an_extension_that_would_give_no_time_is_not_used_up() {
+    let mut bench = Bench::new(&rows(&[4]));
+    bench.best(buyer(1), 2).unwrap();
+    let decided = bench.facts.len();
+    assert_eq!(bench.run(&Command::Extend { buyer: buyer(1) }), Ok(Done::Extended));
+    assert_eq!(bench.facts.len(), decided);
+    bench.pass(50);
+    bench.run(&Command::Extend { buyer: buyer(1) }).unwrap();
+    assert_eq!(bench.lane.first_expiry().unwrap().0, at(151));
+}
+
 /// A paid order: what was decided, and where the order stands.
 fn paid(bench: &mut Bench, wait_s: i64, between: impl FnOnce(&mut Bench)) -> OrderState {
     bench.seats(buyer(1), &[0, 1]).unwrap();

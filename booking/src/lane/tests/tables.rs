@@ -22,15 +22,19 @@ fn what_is_read_from_the_tables_is_what_was_decided() {
     let Ok(Done::Checkout { order, payment }) = bench.run(&bought) else { panic!() };
     bench.run(&Command::Settle { order, payment, report: Report::Authorized }).unwrap();
     let mut read = Lane::new(house(&rows(&[6])), terms());
-    read.restore_code(CODE.into(), bench.lane.used(CODE));
-    for who in [1, 2] {
-        read.restore_quota(buyer(who), bench.lane.seats_of(buyer(who)));
-    }
     for hold in bench.lane.holds_of(buyer(1)) {
         read.restore_hold(bench.lane.hold(hold).unwrap().clone());
     }
     read.restore_sold(4);
     read.adopt(bench.lane.order(order).unwrap().clone());
+    let mut without_quotas = read.clone();
+    without_quotas.restore_code(CODE.into(), bench.lane.used(CODE));
+    assert_ne!(without_quotas, bench.lane);
+    for who in [1, 2] {
+        read.restore_quota(buyer(who), bench.lane.seats_of(buyer(who)));
+    }
+    assert_ne!(read, bench.lane, "without what of the code is taken");
+    read.restore_code(CODE.into(), bench.lane.used(CODE));
     assert_eq!(read, bench.lane);
     assert_eq!((read.seats()[4], read.seats_of(buyer(1)), read.used(CODE).seats), (SeatState::Sold, 2, 2));
 }
