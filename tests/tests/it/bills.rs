@@ -128,6 +128,12 @@ async fn a_code_takes_off_what_it_says_as_often_as_it_may() {
     let both = json!({"off_amount": 1, "off_basis_points": 1});
     drop(evening.organizer.put(&code("both"), &both).await.problem(422, "invalid"));
 
+    // The lane, awake since the charges changed, hears of codes a moment after they are written; of the last one after the others.
+    until("the lane knows the codes", async || {
+        let refused = evening.reserve(&[2], Some("balcony")).await;
+        (refused.json["reason"] == "other-tier").then_some(())
+    })
+    .await;
     let held = evening.reserve(&[0, 1], Some("third")).await.expect(201);
     let lines = held["lines"].as_array().unwrap();
     // 33.33 % of 50.00 is 16.67; a tenth of the 33.33 left is 3.33.
